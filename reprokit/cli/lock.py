@@ -1,0 +1,65 @@
+"""`reprokit lock`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reprokit.cli import options
+from reprokit.cli.place import here
+from reprokit.cli.render import Output
+from reprokit.errors import ConfigError
+from reprokit.workspace import Workspace
+
+HELP = """Write the hash-locked requirements of stacks and projects.
+
+\b
+  reprokit lock                                  every stack and every project
+  reprokit lock cpu                              one stack, and the projects on it
+  reprokit lock projects/digits                  one project, on its stack's lock
+  reprokit lock --check                          say what is stale; write nothing
+"""
+
+
+def lock(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[STACK|PROJECT]...")] = None,
+    check: Annotated[bool, typer.Option(help="Only say what is missing or stale (exit 2).")] = False,
+    upgrade: Annotated[bool, typer.Option(help="Take newer versions where the pins allow.")] = False,
+    resolver: Annotated[str, typer.Option(help="uv or pip-tools.")] = "uv",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,  # noqa: ARG001 - read by cli.app
+    workspace: options.WorkspaceDir = None,
+) -> None:
+    """Lock (see HELP)."""
+    from reprokit import locking
+
+    if resolver not in locking.RESOLVERS:
+        raise ConfigError("no-resolver", f"there is no resolver `{resolver}`", hint="uv or pip-tools")
+    output = Output(json, quiet, verbose)
+    place = here(workspace)
+    targets = locking.targets(place, [_folder(place, name) for name in names or ()])
+    if check:
+        stale = locking.check(place, targets)
+        if stale:
+            raise ConfigError(
+                "stale-lock", "locks are missing or stale", problems=stale, hint="`reprokit lock`"
+            )
+        results = []
+    else:
+        results = locking.write(place, targets, resolver=resolver, upgrade=upgrade, notice=output.note)
+    if json:
+        output.document("reprokit/lock/1", {"stacks": list(targets.stacks), "written": results})
+    elif check:
+        output.note("every lock is what its inputs ask for")
+    else:
+        output.next("reprokit dockerfile" if targets.stacks else "reprokit run CONFIG")
+
+
+def _folder(place: Workspace, name: str) -> str:
+    """A project may be named by its folder or its config; a stack by its name."""
+    path = Path(name)
+    if path.name == "config.yaml":
+        path = path.parent
+    return str(path) if (place.stacks / name / "stack.yaml").is_file() else str(path.absolute())

@@ -1,0 +1,590 @@
+"""config.yaml -> a frozen `ProjectConfig`, or one error that lists every mistake with its place.
+
+The file is read once; `ProjectConfig.text` is what was read. A key that is there without a value
+(`params:`) counts as left out where it has a container or nothing as its default.
+"""
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from reprokit import strictyaml
+from reprokit.errors import ConfigError, Problem
+from reprokit.strictyaml import Mark, Node, Plain, shown
+from reprokit.suggest import closest, did_you_mean
+
+MAX_SEED = 2**32 - 1
+# The kernel takes 128 KiB for one argument or environment variable; params travel as one.
+MAX_WORD_BYTES = 100_000
+MAX_PROBLEMS = 100
+MAX_CPUS = 1 << 16
+MAX_NAME_BYTES = 255
+MAX_PATH_BYTES = 4095
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One input of a project: `path` as written (see `locate`)."""
+
+    path: str
+
+    def locate(self, project: Path, workspace: Path) -> Path:
+        """Where the data is: a relative path counts from the project's folder.
+
+        It may climb (`../../data`) but not leave the workspace, nor through a link: data that lives
+        elsewhere is named by its absolute path, so that nobody is surprised by what is mounted.
+
+        Raises:
+            ConfigError: a relative path leads out of the workspace.
+        """
+        if self.path.startswith("/"):
+            return Path(self.path)
+        target = (project / self.path).resolve()
+        if target.is_relative_to(workspace.resolve()):
+            return target
+        raise ConfigError(
+            "data-outside",
+            f"the data path `{shown(self.path)}` leads out of the workspace",
+            where=str(target),
+            hint="write the absolute path where data lives elsewhere",
+        )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Folders of the run that are kept, relative to the run folder."""
+
+    keep: tuple[str, ...] = ("checkpoints", "outputs", "logs", "debug")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run gets: bytes for sizes, cores for cpus; None is no limit."""
+
+    gpus: int = 0
+    cpus: float | None = None
+    memory: int | None = None
+    shm: int = 1 << 30
+    network: str = "none"
+
+
+@dataclass(frozen=True)
+class ProjectConfig:
+    """A project's config, checked and with every default filled in.
+
+    Attributes:
+        path: the file it came from; relative data paths count from its folder.
+        text: the bytes of that file as they were read, once.
+        stack: a name under `envs/`, or a stack written inline (checked by `reprokit.stacks`).
+        stack_node: the same with its marks, for those checks.
+        run: the command, with its placeholders (see `fill`).
+        env: names of the host's variables that are let through.
+    """
+
+    path: Path
+    text: bytes
+    project: str
+    stack: str | Mapping[str, Plain]
+    run: tuple[str, ...]
+    evaluate: tuple[str, ...] | None = None
+    seed: int = 0
+    determinism: str = "strict"
+    params: Mapping[str, Plain] = field(default_factory=dict)
+    data: Mapping[str, Dataset] = field(default_factory=dict)
+    outputs: Outputs = Outputs()
+    resources: Resources = Resources()
+    env: tuple[str, ...] = ()
+    stages: Mapping[str, Plain] = field(default_factory=dict)
+    stack_node: Node | None = field(default=None, repr=False, compare=False)
+
+    def resolved(self) -> dict[str, Plain]:
+        """Every key with its value, as plain data that `load_config` reads back as the same."""
+        limits = self.resources
+        sizes = {"memory": limits.memory, "shm": limits.shm}
+        written: dict[str, Any] = {
+            "project": self.project,
+            "stack": self.stack,
+            "run": list(self.run),
+            "evaluate": None if self.evaluate is None else list(self.evaluate),
+            "seed": self.seed,
+            "determinism": self.determinism,
+            "params": self.params,
+            "data": {name: vars(dataset) for name, dataset in self.data.items()},
+            "outputs": {"keep": list(self.outputs.keep)},
+            "resources": vars(limits)
+            | {key: size and size_text(size) for key, size in sizes.items()},
+            "env": list(self.env),
+            "stages": self.stages,
+        }
+        return written
+
+    def to_yaml(self) -> str:
+        """`resolved` as canonical YAML text: the same config gives the same bytes."""
+        return strictyaml.dump(self.resolved())
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> ProjectConfig:
+    """Read and check the config file `path`; `overrides` are `key.sub=value` (see `parse_config`).
+
+    Raises:
+        ConfigError: the file cannot be read, or something in it or in `overrides` is not valid.
+    """
+    return parse_config(strictyaml.read(path), path, overrides)
+
+
+def parse_config(text: bytes, path: Path, overrides: Sequence[str] = ()) -> ProjectConfig:
+    """Check the config `text` that was read from `path`.
+
+    An override is `key=value` with dots between the levels of the key; its value is a YAML scalar,
+    a quoted text or a `[list]`. It is checked as if it stood in the file. A later one wins. One for
+    `params` must name a parameter that the file has: a slip of the pen starts no other experiment.
+
+    Raises:
+        ConfigError: something is not valid; `problems` holds every mistake.
+    """
+    problems: list[tuple[Mark, Problem]] = []
+    root = Spot(strictyaml.parse(text, str(path)), "", problems)
+    for override in overrides:
+        root = _overridden(root, override)
+    return checked(root, lambda spot: ProjectConfig(path, text, **_project(spot)))
+
+
+def fill(argv: Sequence[str], params: Mapping[str, Plain]) -> tuple[str, ...]:
+    """`argv` with each `{params.NAME}` replaced by that parameter; a dot goes one level down.
+
+    Text is put in as it is, everything else as JSON (`0.001`, `true`, `[64, 32]`). One more pair
+    of braces makes it literal: `{{params.NAME}}` becomes `{params.NAME}`. All other braces stay as
+    they are: JSON and regular expressions need no escapes. Words are never split or joined.
+
+    Raises:
+        ConfigError: there is no such parameter.
+    """
+    return tuple(
+        _PLACEHOLDER.sub(lambda match: match[1] or _inserted(match[2], params), word)
+        for word in argv
+    )
+
+
+_PLACEHOLDER = re.compile(r"\{(\{params\.[^{}]*\})\}|\{params\.([^{}]*)\}")
+
+
+def _inserted(name: str, params: Mapping[str, Plain]) -> str:
+    value: Plain = dict(params)
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            known = value if isinstance(value, dict) else ()
+            message = f"there is no parameter `{shown(name)}`"
+            raise ConfigError("unknown-param", message, hint=did_you_mean(part, known))
+        value = value[part]
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Refused(Exception):  # noqa: N818 - a signal between checks; the problem is on the list already
+    """A value is not valid. The checks of its neighbours go on."""
+
+
+class Spot(NamedTuple):  # like Field: a dataclass takes 0.6 ms to make at every start
+    """A value under check: its node, its key path and the list that its problems go to."""
+
+    node: Node
+    key: str
+    problems: list[tuple[Mark, Problem]]
+
+    def below(self, key: str, node: Node) -> "Spot":
+        """The spot of a value inside this one."""
+        return Spot(node, f"{self.key}.{key}" if self.key else key, self.problems)
+
+    def children(self) -> "list[Spot]":
+        """The spots of all values directly inside of this one."""
+        value = self.node.value
+        if isinstance(value, dict):
+            return [self.below(key, child) for key, child in value.items()]
+        items = value if isinstance(value, tuple) else ()
+        return [self.below(str(index), child) for index, child in enumerate(items)]
+
+    def report(self, rule: str, hint: str | None = None, mark: Mark | None = None) -> None:
+        """Put a problem on the list; the checks go on."""
+        place = mark or self.node.mark
+        subject = f"`{shown(self.key)}`" if self.key else "the file"
+        self.problems.append((place, Problem(str(place), f"{subject} {rule}", hint)))
+
+    def refuse(self, rule: str, hint: str | None = None, mark: Mark | None = None) -> "Refused":
+        """Put a problem on the list; the caller raises what this returns."""
+        self.report(rule, hint, mark)
+        return Refused()
+
+    def found(self) -> str:
+        """What stands here, in words."""
+        value = self.node.value
+        if isinstance(value, dict | tuple):
+            return "found a mapping" if isinstance(value, dict) else "found a list"
+        kind = "the text " if isinstance(value, str) else ""
+        return f"found {kind}`{shown(self.node.raw)}`" if self.node.raw else "found nothing"
+
+
+T = TypeVar("T")
+Check = Callable[[Spot], Any]
+
+
+class Field(NamedTuple):
+    """What one key of a mapping takes; without a default it is required."""
+
+    check: Check
+    default: Any = ...
+
+
+def checked(spot: Spot, check: Callable[[Spot], T]) -> T:
+    """What `check` makes of the tree at `spot`.
+
+    Raises:
+        ConfigError: there are problems; all of them, in the order of the file.
+    """
+    with suppress(Refused):
+        value = check(spot)
+        if not spot.problems:
+            return value
+    ordered = [problem for _, problem in sorted(spot.problems, key=lambda pair: pair[0][1:])]
+    count = "1 mistake" if len(ordered) == 1 else f"{len(ordered)} mistakes"
+    raise ConfigError(
+        "bad-config",
+        f"{count} in the config",
+        where=spot.node.mark.source,
+        hint=ordered[0].hint,
+        problems=ordered[:MAX_PROBLEMS],
+    )
+
+
+def mapping(spot: Spot) -> dict[str, Node]:
+    """The entries of a mapping."""
+    if not isinstance(spot.node.value, dict):
+        raise spot.refuse(f"must be a mapping, {spot.found()}", "write it as lines of `key: value`")
+    return spot.node.value
+
+
+def table(spot: Spot, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """A mapping with known keys -> their checked values, defaults included."""
+    entries = mapping(spot)
+    for key in entries:
+        if key not in fields:
+            hint = did_you_mean(key, fields) if len(spot.problems) < MAX_PROBLEMS else None
+            spot.below(key, entries[key]).report("is no known key", hint, spot.node.keys[key])
+    return _each((key, partial(_entry, spot, key, known)) for key, known in fields.items())
+
+
+def _entry(spot: Spot, key: str, known: Field) -> Any:
+    node = mapping(spot).get(key)
+    if node is None and known.default is ...:
+        raise spot.below(key, spot.node).refuse("is missing", f"add a line `{key}: ...`")
+    optional = not isinstance(known.default, str | int) and known.default is not ...
+    if node is None or (node.value is None and optional):
+        return known.default
+    return known.check(spot.below(key, node))
+
+
+def listing(check: Check) -> Check:
+    """A check of a list (-> tuple) of different values that each pass `check`."""
+
+    def checked_list(spot: Spot) -> tuple[Any, ...]:
+        if not isinstance(spot.node.value, tuple):
+            raise spot.refuse(f"must be a list, {spot.found()}", "write it as `[one, two]`")
+        items = _each((item.key, partial(check, item)) for item in spot.children())
+        values = tuple(items.values())
+        if len(set(values)) < len(values):
+            raise spot.refuse("names something twice", "keep one of them")
+        return values
+
+    return checked_list
+
+
+def _each(checks: Iterable[tuple[str, Callable[[], Any]]]) -> dict[str, Any]:
+    """What every check returns; all of them run before the first refusal counts."""
+    values: dict[str, Any] = {}
+    refused = False
+    for key, check in checks:
+        try:
+            values[key] = check()
+        except Refused:
+            refused = True
+    if refused:
+        raise Refused
+    return values
+
+
+def pattern(rule: str, expression: str) -> Check:
+    """A check of text that matches `expression` as a whole; `rule` says that in words."""
+    compiled = re.compile(expression)
+
+    def checked_text(spot: Spot) -> str:
+        value = spot.node.value
+        if isinstance(value, str) and compiled.fullmatch(value):
+            return value
+        typed = not isinstance(value, str) and compiled.fullmatch(spot.node.raw)
+        hint = f'put it in quotes: `"{spot.node.raw}"`' if typed else None
+        raise spot.refuse(f"must be {rule}, {spot.found()}", hint)
+
+    return checked_text
+
+
+name_text = pattern(
+    "a name of up to 63 small letters, digits, `.`, `_` and `-`", "[a-z0-9][a-z0-9._-]{0,62}"
+)
+# `3.10` without quotes is the number 3.1: the one mistake that no later check could notice.
+version_text = pattern("a version in quotes", r"[0-9]+(?:\.[0-9]+)*[A-Za-z0-9.+-]*")
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_DATA_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_SIZE = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?(?:([kmgt])(?:i?b)?|b)", re.IGNORECASE)
+
+
+def choice(*words: str) -> Check:
+    """A check of text that is one of `words`."""
+
+    def checked_choice(spot: Spot) -> str:
+        if spot.node.value in words and isinstance(spot.node.value, str):
+            return spot.node.value
+        near = closest(spot.node.raw, words)
+        hint = f"did you mean `{near}`?" if near else None
+        raise spot.refuse(f"must be {' or '.join(words)}, {spot.found()}", hint)
+
+    return checked_choice
+
+
+def whole(low: int, high: int) -> Check:
+    """A check of a whole number within limits; `true`, `1.0` and `"1"` are none."""
+
+    def checked_whole(spot: Spot) -> int:
+        value = spot.node.value
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        hint = "write it without quotes" if spot.node.quoted and spot.node.raw.isdecimal() else None
+        raise spot.refuse(f"must be a whole number from {low} to {high}, {spot.found()}", hint)
+
+    return checked_whole
+
+
+def _cpus(spot: Spot) -> float:
+    value = spot.node.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MAX_CPUS:
+        return value
+    raise spot.refuse(
+        f"must be a number of cores above 0, {spot.found()}", "write it as `2` or `0.5`"
+    )
+
+
+def size_bytes(spot: Spot) -> int:
+    """A size with a unit (`8g`, `512m`, `1.5GiB`; powers of 1,024 like Docker's) -> bytes."""
+    match = _SIZE.fullmatch(spot.node.value) if isinstance(spot.node.value, str) else None
+    if match:
+        number, fraction, unit = match[1], match[2] or "", (match[3] or "b").lower()
+        scaled: int = int(number + fraction) << 10 * "bkmgt".index(unit)
+        parts: int = 10 ** len(fraction)
+        if scaled > 0 and scaled % parts == 0:
+            return scaled // parts
+    raise spot.refuse(f"must be a size with a unit, {spot.found()}", "write it as `8g` or `512m`")
+
+
+def size_text(size: int) -> str:
+    """Bytes as the shortest exact text that `size_bytes` reads, as in `8g`."""
+    power = max(power for power in range(5) if size % (1 << 10 * power) == 0)
+    return f"{size >> 10 * power}{'bkmgt'[power]}"
+
+
+def _folder(spot: Spot) -> str:
+    path = _path(spot).rstrip("/")
+    if any(part in {"", ".", ".."} for part in path.split("/")):
+        rule = "must be a folder inside the run folder: no leading `/`, no `.` or `..`"
+        raise spot.refuse(rule, "write it as `outputs` or `outputs/images`")
+    return path
+
+
+def _path(spot: Spot) -> str:
+    path = spot.node.value
+    if not isinstance(path, str) or not path:
+        raise spot.refuse(
+            f"must be a path, {spot.found()}", "put it in quotes if it looks like a number"
+        )
+    if path.split("/")[0].startswith("~"):
+        raise spot.refuse("begins with `~`, which only a shell expands", "write the absolute path")
+    sizes = [len(part.encode()) for part in path.split("/")]
+    if max(sizes) > MAX_NAME_BYTES or sum(sizes) + len(sizes) > MAX_PATH_BYTES:
+        raise spot.refuse(
+            f"holds a name over {MAX_NAME_BYTES} bytes, or is over {MAX_PATH_BYTES} bytes"
+        )
+    return path
+
+
+def _variable(spot: Spot) -> str:
+    value = spot.node.value
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        # What stands here is not repeated: it may be `NAME=secret`.
+        raise spot.refuse(
+            "must be the name of an environment variable", "write the name, never a value"
+        )
+    if value.startswith("REPROKIT_"):
+        raise spot.refuse("is a variable that ReproKit sets itself", "remove it")
+    return value
+
+
+def _data(spot: Spot) -> dict[str, Dataset]:
+    for name in mapping(spot):
+        if not _DATA_NAME.fullmatch(name):
+            rule = "must be named with letters, digits, `.`, `_` and `-` (up to 63)"
+            spot.below(name, spot.node).report(rule, mark=spot.node.keys[name])
+    fields = {"path": Field(_path)}
+    return _each(
+        (name, partial(lambda child: Dataset(**table(child, fields)), spot.below(name, node)))
+        for name, node in mapping(spot).items()
+    )
+
+
+def _params(spot: Spot) -> dict[str, Plain]:
+    _refuse_endless(spot)
+    params = {key: node.plain() for key, node in mapping(spot).items()}
+    import json
+
+    if len(json.dumps(params)) > MAX_WORD_BYTES:
+        raise spot.refuse(
+            f"are over {MAX_WORD_BYTES:,} bytes", "keep large values in a file of their own"
+        )
+    return params
+
+
+def _refuse_endless(spot: Spot) -> None:
+    if isinstance(spot.node.value, float) and not math.isfinite(spot.node.value):
+        spot.report(f"must be a finite number, {spot.found()}", "quote it where it is text")
+    for child in spot.children():
+        _refuse_endless(child)
+
+
+def _stack(spot: Spot) -> Any:
+    if not isinstance(spot.node.value, dict):
+        return name_text(spot)
+    _refuse_endless(spot)
+    return spot.node.plain()
+
+
+def _stages(spot: Spot) -> dict[str, Plain]:
+    if mapping(spot):
+        raise spot.refuse("are not supported yet", "leave it empty, and use `run` and `evaluate`")
+    return {}
+
+
+def _command(params: Mapping[str, Plain] | None, spot: Spot) -> tuple[str, ...]:
+    """Text split into words as a POSIX shell would (nothing is expanded), or a list of words."""
+    words = _split(spot) if isinstance(spot.node.value, str) else _listed(spot)
+    if not words or not words[0]:
+        raise spot.refuse("names no program", "write it as `python train.py`")
+    if any(len(word.encode()) > MAX_WORD_BYTES for word in words):
+        raise spot.refuse(f"holds a word over {MAX_WORD_BYTES:,} bytes")
+    if params is not None:
+        _report_unknown(words, params, spot)
+    return words
+
+
+def _report_unknown(words: Sequence[str], params: Mapping[str, Plain], spot: Spot) -> None:
+    for match in chain.from_iterable(map(_PLACEHOLDER.finditer, words)):
+        if len(spot.problems) < MAX_PROBLEMS:
+            try:
+                fill((match[0],), params)
+            except ConfigError as error:
+                spot.report(f"holds `{shown(match[0])}`, but {error.message}", error.hint)
+
+
+def _split(spot: Spot) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(spot.node.raw))
+    except ValueError as error:
+        rule = f"cannot be split into words: {str(error).lower()}"
+        raise spot.refuse(rule, "close it, or write the words as a list") from error
+
+
+def _listed(spot: Spot) -> tuple[str, ...]:
+    if not isinstance(spot.node.value, tuple):
+        raise spot.refuse(f"must be a command, {spot.found()}", "write it as `python train.py`")
+    return tuple(_each((item.key, partial(_word, item)) for item in spot.children()).values())
+
+
+def _word(spot: Spot) -> str:
+    # Numbers count as they were written: `--lr 1e-3` arrives as `1e-3`.
+    if spot.node.value is None or isinstance(spot.node.value, dict | tuple):
+        raise spot.refuse(f"must be a word of the command, {spot.found()}", "put it in quotes")
+    return spot.node.raw
+
+
+_OUTPUTS = {"keep": Field(listing(_folder), Outputs.keep)}
+_RESOURCES = {
+    "gpus": Field(whole(0, 1024), 0),
+    "cpus": Field(_cpus, None),
+    "memory": Field(size_bytes, None),
+    "shm": Field(size_bytes, Resources.shm),
+    "network": Field(choice("none", "bridge", "host"), "none"),
+}
+
+
+def _project(spot: Spot) -> dict[str, Any]:
+    entries = mapping(spot)
+    given = entries.get("params")
+    # Placeholders are checked beside everything else, against params that may be wrong themselves.
+    params = {} if given is None or given.value is None else given.plain()
+    command = partial(_command, params if isinstance(params, dict) else None)
+    return table(
+        spot,
+        {
+            "project": Field(name_text),
+            "stack": Field(_stack),
+            "run": Field(command),
+            "evaluate": Field(command, None),
+            "seed": Field(whole(0, MAX_SEED), 0),
+            "determinism": Field(choice("strict", "seeded", "off"), "strict"),
+            "params": Field(_params, {}),
+            "data": Field(_data, {}),
+            "outputs": Field(lambda outputs: Outputs(**table(outputs, _OUTPUTS)), Outputs()),
+            "resources": Field(lambda limits: Resources(**table(limits, _RESOURCES)), Resources()),
+            "env": Field(listing(_variable), ()),
+            "stages": Field(_stages, {}),
+        },
+    ) | {"stack_node": entries.get("stack")}
+
+
+def _overridden(root: Spot, override: str) -> Spot:
+    name, equals, raw = override.partition("=")
+    label = f"-o {shown(override)}"
+    keys = name.split(".")
+    if not equals or "" in keys:
+        message = "an override must be `key=value`"
+        problem = Problem(label, message, "write it as `-o params.lr=0.01`")
+        root.problems.append((Mark(label), problem))
+        return root
+    try:
+        return root._replace(node=_with(root, keys, strictyaml.parse_value(raw, label)))
+    except ConfigError as error:
+        root.problems.append((Mark(label), Problem(label, error.message, error.hint)))
+    except Refused:
+        pass
+    return root
+
+
+def _with(spot: Spot, keys: Sequence[str], new: Node) -> Node:
+    """The node of `spot` with `new` at `keys` below it."""
+    if not keys:
+        return new
+    entries = {} if spot.node.value is None else spot.node.value
+    if not isinstance(entries, dict):
+        raise spot.refuse(f"has no keys below it, {spot.found()}", mark=new.mark)
+    key, place = keys[0], spot.below(keys[0], new)
+    if spot.key.split(".")[0] == "params" and key not in entries:
+        hint = did_you_mean(key, entries) or "add it to the file first"
+        raise place.refuse("is no parameter of this project", hint)
+    child = place._replace(node=entries.get(key, Node(None, new.mark)))
+    values = entries | {key: _with(child, keys[1:], new)}
+    return replace(spot.node, value=values, keys={**spot.node.keys, key: new.mark})

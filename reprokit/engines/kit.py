@@ -1,0 +1,58 @@
+"""The kit: the folder of our code that an environment sees, a copy for each version, by digest.
+
+It holds `sitecustomize.py` and `reprokit/{__init__.py,core,inside}`. It stays in the store, so an old run is replayed
+with the probe and the core that it had.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from reprokit.files import exclusive
+from reprokit.inside.files import sync_folder
+
+PACKAGE = Path(__file__).resolve().parent.parent
+HOOK = "inside/site/sitecustomize.py"
+PARTS = ("core", "inside")
+
+
+def ensure_kit(home: Path) -> Path:
+    """The kit of this version in the store, made if it is not there yet."""
+    files = _files()
+    digest = hashlib.sha256()
+    for name, data in files.items():
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    kit = home / "kits" / digest.hexdigest()[:32]
+    if not kit.is_dir():
+        with exclusive(home / "kits" / ".lock"):
+            if not kit.is_dir():
+                _write(kit, files)
+    return kit
+
+
+def _files() -> dict[str, bytes]:
+    """Path in the kit -> bytes, in a fixed order."""
+    paths = ["__init__.py"]
+    for part in PARTS:
+        for folder, folders, names in os.walk(PACKAGE / part):
+            folders[:] = sorted(name for name in folders if name != "__pycache__")
+            paths += sorted(
+                os.path.relpath(os.path.join(folder, name), PACKAGE)  # noqa: PTH118 - hot path
+                for name in names
+                if name.endswith(".py")
+            )
+    files = {f"reprokit/{path}": (PACKAGE / path).read_bytes() for path in paths}
+    files["sitecustomize.py"] = files[f"reprokit/{HOOK}"]
+    return files
+
+
+def _write(kit: Path, files: dict[str, bytes]) -> None:
+    unfinished = kit.with_name(f".{kit.name}.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for name, data in files.items():
+        path = unfinished / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    unfinished.rename(kit)
+    sync_folder(str(kit.parent))

@@ -1,0 +1,165 @@
+"""Engine `venv`: the training in a virtual environment on this machine, held by a supervisor of its own.
+
+A virtual environment separates packages, not machines: the network, the memory limit and the file system are
+the host's, and the record says so.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from reprokit import process
+from reprokit.engines.base import Ended, Handle, Launch, inside_variables, order
+from reprokit.errors import MachineError
+from reprokit.files import is_locked, read_json
+from reprokit.inside.processes import boot, start_ticks
+from reprokit.layout import RunPaths
+from reprokit.plan import need_gpus
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Between two looks at the run lock when the supervisor is not our child.
+LOOK_S = 0.05
+
+
+class VenvEngine:
+    """Runs trainings as processes of this machine."""
+
+    name = "venv"
+
+    def __init__(self) -> None:
+        self._children: dict[Path, process.Child] = {}
+
+    def launch(self, launch: Launch, keep: Callable[[Handle], None]) -> None:
+        """Start the supervisor in a session of its own, with the run lock in its hands.
+
+        The handle is empty: the supervisor itself writes into the record which processes they are.
+
+        Raises:
+            MachineError: fewer GPUs than the run asks for, or the environment's interpreter is gone.
+        """
+        if launch.plan.resources.gpus:
+            need_gpus(
+                launch.plan.resources.gpus,
+                count_gpus(),
+                where="this machine",
+                hint="ask for fewer with `-o resources.gpus=N`, or run where the GPUs are",
+            )
+        keep({})
+        # Not inside the run folder: sockets that worker processes make there allow 108 bytes of path.
+        private = Path(tempfile.mkdtemp(prefix="reprokit-"))
+        try:
+            for name in ("home", "tmp"):
+                (private / name).mkdir()
+            self._spawn(launch, private)
+        except BaseException:
+            shutil.rmtree(private, ignore_errors=True)
+            raise
+
+    def command(self, launch: Launch) -> list[str]:
+        """The training's own command, with its whole environment but for what is let through."""
+        variables = _variables(launch, Path("PRIVATE"))
+        words = [f"{name}={value}" for name, value in sorted(variables.items())]
+        return ["env", "-i", "-C", str(launch.paths.work / launch.plan.cwd), *words, *launch.plan.argv]
+
+    def _spawn(self, launch: Launch, private: Path) -> None:
+        paths = launch.paths
+        python = Path(launch.location) / "bin" / "python"
+        order(
+            launch,
+            run_dir=str(paths.root),
+            cwd=str(paths.work / launch.plan.cwd),
+            lock=launch.lock,
+            remove=[str(private)],
+        )
+        words = [str(python), "-I", "-S", str(launch.kit / "reprokit/inside/supervise.py")]
+        with paths.supervisor_log.open("ab") as log:
+            try:
+                child = process.spawn_session(
+                    [*words, str(paths.order)],
+                    env=_variables(launch, private) | dict(launch.secrets),
+                    cwd=paths.root,
+                    output=log.fileno(),
+                    keep=(launch.lock,),
+                )
+            except FileNotFoundError as error:
+                raise MachineError(
+                    "no-interpreter",
+                    "the environment's interpreter is gone",
+                    where=str(python),
+                    hint="run the command again: the environment is made anew",
+                ) from error
+        self._children[paths.root] = child
+
+    def ended(self, handle: Handle, paths: RunPaths, *, wait_s: float) -> Ended | None:
+        """None while the supervisor or the training lives: one of them then holds the run lock."""
+        deadline = time.monotonic() + wait_s
+        child = self._children.get(paths.root)
+        if child is not None:
+            if not child.wait_for(wait_s):
+                return None
+            del self._children[paths.root]
+        while is_locked(paths.lock):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            time.sleep(min(LOOK_S, left))
+        return Ended(code=None)
+
+    def stop(self, handle: Handle, paths: RunPaths, *, now: bool) -> None:
+        """Ask the supervisor for the ladder; if it was killed, signal the training's group directly."""
+        who = read_json(paths.record).get("process")
+        if not who or who["boot"] != boot():
+            return
+        if start_ticks(who["supervisor"]) == who["supervisor_ticks"]:
+            # A second request means "now" to the supervisor; two of one signal would merge into one.
+            process.send(who["supervisor"], signal.SIGTERM)
+            if now:
+                process.send(who["supervisor"], signal.SIGINT)
+        elif start_ticks(who["training"]) == who["training_ticks"]:
+            number = signal.SIGKILL if now else signal.SIGTERM
+            process.send(who["training"], number, group=True)
+
+    def release(self, handle: Handle) -> None:
+        """Nothing is kept: the supervisor removed the private folders."""
+
+
+def count_gpus() -> int:
+    """How many NVIDIA GPUs are ours to use: what the driver says, through NVML, and CUDA_VISIBLE_DEVICES leaves."""
+    import pynvml
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return 0
+    try:
+        return int(pynvml.nvmlDeviceGetCount())
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _variables(launch: Launch, private: Path) -> dict[str, str]:
+    variables = inside_variables(
+        launch.plan,
+        run_dir=str(launch.paths.root),
+        path=f"{launch.location}/bin:{SYSTEM_PATH}",
+        kit=str(launch.kit),
+        home=str(private / "home"),
+        tmp=str(private / "tmp"),
+        data={name: str(path) for name, path in launch.plan.data.items()},
+    )
+    variables["VIRTUAL_ENV"] = launch.location
+    variables |= {name: os.environ[name] for name in ("USER", "LOGNAME") if name in os.environ}
+    if launch.plan.resources.gpus and "CUDA_VISIBLE_DEVICES" in os.environ:
+        # On a shared machine this is how a person or a scheduler says which cards are theirs.
+        variables["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]
+    if launch.watched:
+        variables["REPROKIT_PROGRESS"] = "file"
+    return variables

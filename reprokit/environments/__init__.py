@@ -1,0 +1,1 @@
+"""Making an environment from a lock: a virtual environment (uv) or an image (BuildKit)."""

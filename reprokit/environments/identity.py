@@ -1,0 +1,34 @@
+"""What an environment is made from -> its name: content only, no path, time, user or machine."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from reprokit.stacks.locks import LockedRequirements
+
+# Part of every name: raise it when environments made from the same content come out differently.
+BUILDER = 1
+
+
+def env_id(kind: str, locked: LockedRequirements, parts: Mapping[str, object] | None = None) -> str:
+    """The name of the environment of a kind (`venv`, `docker`) that is made from these locks.
+
+    Args:
+        kind: what makes it.
+        locked: the locks.
+        parts: what else decides its content, e.g. a base image's digest; anything that JSON can say.
+
+    Returns:
+        `STACK-HEX`, sixteen digits of a sha256: the same on every machine.
+    """
+    header = locked.stack.header
+    content = {
+        "builder": BUILDER,
+        "kind": kind,
+        "python": header.python,
+        "platform": header.platform,
+        "locks": locked.digests,
+        "parts": dict(parts or {}),
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return f"{header.stack}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

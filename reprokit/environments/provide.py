@@ -1,0 +1,89 @@
+"""An engine's name and a project's locks -> the finished environment that a run uses."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reprokit.config import ProjectConfig
+from reprokit.environments.engine_api import engine_trouble
+from reprokit.plan import stack_name
+from reprokit.stacks.locks import LockedRequirements, load_locked
+from reprokit.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A finished environment, whatever it is made of.
+
+    Attributes:
+        id: its name, made from its content.
+        kind: `venv` or `image`.
+        location: the folder of the virtual environment, or the image's name.
+        digest: the image's digest.
+        base: the base image that it was really built from, by digest.
+        locks: lock name -> digest.
+        requirements: the locks as one requirements file.
+        dockerfile: the text that the image was built from.
+    """
+
+    id: str
+    kind: str
+    location: str
+    locks: Mapping[str, str]
+    requirements: str
+    digest: str | None = None
+    base: str | None = None
+    dockerfile: str | None = None
+
+    def document(self) -> dict[str, object]:
+        """The environment as JSON, without the texts."""
+        return {
+            key: value for key, value in asdict(self).items() if key not in ("requirements", "dockerfile")
+        }
+
+
+def choose_engine(name: str) -> tuple[str, str]:
+    """The engine to use and why: `auto` is docker where an engine answers, else venv."""
+    if name != "auto":
+        return name, "asked for"
+    trouble = engine_trouble()
+    if trouble is None:
+        return "docker", "a Docker engine answers"
+    return "venv", f"no Docker engine: {trouble.reason}"
+
+
+def provide(
+    workspace: Workspace,
+    config: ProjectConfig,
+    project: Path,
+    engine: str,
+    on_line: Callable[[str], None],
+) -> Environment:
+    """The environment of a project for an engine, made now if it is not there yet.
+
+    Raises:
+        ConfigError: a lock is missing or stale.
+        IntegrityError: a lock is not safe, or a file does not match its hash.
+        MachineError: this machine cannot make it.
+    """
+    locked = load_locked(workspace.root, stack_name(config), project)
+    if engine == "venv":
+        return _venv(locked, on_line)
+    return _image(workspace, locked, config, project, on_line)
+
+
+def _venv(locked: LockedRequirements, on_line: Callable[[str], None]) -> Environment:
+    from reprokit.environments import venv
+
+    made = venv.ensure(locked, on_line=on_line)
+    return Environment(made.env_id, "venv", str(made.root), locked.digests, locked.text())
+
+
+def _image(
+    workspace: Workspace,
+    locked: LockedRequirements,
+    config: ProjectConfig,
+    project: Path,
+    on_line: Callable[[str], None],
+) -> Environment:
+    raise NotImplementedError

@@ -1,0 +1,138 @@
+"""Files of ours: atomic writes, hashing and locks that die with their holder."""
+
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reprokit.errors import LockedError, MachineError
+from reprokit.inside import files as inside_files
+
+CHUNK = 1 << 20
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Atomically make `path` hold `data` (see `reprokit.inside.files`).
+
+    Raises:
+        MachineError: the file system refused (full, read-only, no permission); the old file is intact.
+    """
+    with _told(path):
+        inside_files.replace_bytes(str(path), data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Atomically make `path` hold `text` in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Atomically write `value` as indented JSON."""
+    with _told(path):
+        inside_files.replace_json(str(path), value)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`. Raises OSError or ValueError as it finds them."""
+    return inside_files.read_json(str(path))
+
+
+def sync_tree(folder: Path, *, skip: Path) -> None:
+    """Make the files of `folder`, written without waiting for the disk, survive a power cut.
+
+    Several at once: the file system then writes its journal once and not once for each.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    paths = [path for path in (folder, *folder.iterdir()) if path != skip and not path.is_symlink()]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(_sync, paths))
+
+
+def _sync(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_bytes(data: bytes) -> str:
+    """The digest of `data` as `sha256:HEX`."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """The digest of a file's bytes as `sha256:HEX`, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(CHUNK):
+            digest.update(piece)
+    return "sha256:" + digest.hexdigest()
+
+
+@contextmanager
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[int]:
+    """Hold the lock file `path` (flock: the kernel frees it when its holder dies, however it dies).
+
+    Yields:
+        The descriptor that holds the lock.
+
+    Raises:
+        LockedError: another process holds it and `wait` is false.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _told(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise LockedError(
+                "locked", "another process of ReproKit is using this", where=str(path)
+            ) from None
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some living process holds the lock file `path`."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
+_REASONS = {
+    errno.ENOSPC: ("disk-full", "no space is left on the device", "free some space, then run the command again"),
+    errno.EDQUOT: ("disk-full", "your disk quota is used up", "free some space, then run the command again"),
+    errno.EROFS: ("read-only", "the file system is read-only", None),
+    errno.EACCES: ("no-permission", "permission denied", None),
+    errno.EPERM: ("no-permission", "operation not permitted", None),
+}
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn the operating system's word about `path` into an error that a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        code, reason, hint = _REASONS.get(error.errno or 0, ("write-failed", str(error), None))
+        raise MachineError(code, f"cannot write: {reason}", where=str(path), hint=hint) from error

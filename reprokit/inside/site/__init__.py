@@ -1,0 +1,1 @@
+"""What a kit puts first on the path of every Python of a training; see `sitecustomize.py`."""

@@ -1,0 +1,171 @@
+"""Running other programs: the only user of `subprocess` outside `reprokit.inside`.
+
+`run` resolves a program, runs it to its end and hands back what it printed; nothing goes through a shell.
+"""
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.errors import MachineError
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that ended: its argv, exit code (negative: killed by that signal) and output bytes."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are no UTF-8 are kept as surrogates (file names)."""
+        return self.stdout.decode("utf-8", "surrogateescape")
+
+    @property
+    def error_text(self) -> str:
+        """Standard error as text for people."""
+        return self.stderr.decode("utf-8", "replace").strip()
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Run `argv` to its end and capture what it prints. A non-zero exit is an answer, not an exception.
+
+    Raises:
+        MachineError: the program is not installed, cannot be executed, or outlived `timeout` seconds.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    try:
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env=env,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise missing(words[0], error) from error
+    except PermissionError as error:
+        raise MachineError("cannot-execute", f"cannot execute {words[0]}", where=str(error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(
+            "timeout", f"`{words[0]}` gave no answer within {timeout:g} seconds"
+        ) from error
+    return Completed(words, done.returncode, done.stdout, done.stderr)
+
+
+def stream(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    on_line: Callable[[bytes], None],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> int:
+    """Run `argv`, hand each line that it prints (both streams, as one) to `on_line`; return its exit code.
+
+    The program gets SIGTERM when the caller is interrupted, and is waited for.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    try:
+        child = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except FileNotFoundError as error:
+        raise missing(words[0], error) from error
+    assert child.stdout is not None  # noqa: S101 - Popen was asked for a pipe
+    try:
+        with child.stdout:
+            for line in child.stdout:
+                on_line(line)
+        return child.wait()
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+
+
+@dataclass(frozen=True)
+class Child:
+    """A program that we started and do not own: it lives in a session of its own."""
+
+    pid: int
+
+    def wait_for(self, seconds: float) -> bool:
+        """Whether it ended within `seconds`."""
+        descriptor = os.pidfd_open(self.pid)
+        try:
+            if not select.select([descriptor], [], [], seconds)[0]:
+                return False
+        finally:
+            os.close(descriptor)
+        os.waitpid(self.pid, 0)
+        return True
+
+
+def spawn_session(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    output: int,
+    keep: Sequence[int] = (),
+) -> Child:
+    """Start `argv` in a session of its own, so that no terminal and no death of ours reaches it.
+
+    `output` is the descriptor that takes both of its streams; `keep` are further ones that it inherits.
+
+    Raises:
+        FileNotFoundError: the program is not there.
+    """
+    child = subprocess.Popen(
+        tuple(argv),
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        pass_fds=tuple(keep),
+    )
+    # It is meant to outlive us: Popen must neither wait for it nor warn that it still runs.
+    child.returncode = 0
+    return Child(child.pid)
+
+
+def send(pid: int, number: signal.Signals, *, group: bool = False) -> bool:
+    """Send a signal to a process or its group; false when it is gone."""
+    try:
+        (os.killpg if group else os.kill)(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def missing(program: str, error: FileNotFoundError) -> MachineError:
+    """The error for a program, or the folder it was to run in, that is not there."""
+    if error.filename is not None and os.fspath(error.filename) != program:
+        return MachineError("no-folder", "the working folder is not there", where=str(error.filename))
+    return MachineError(
+        "no-program", f"`{program}` is not installed", hint=f"install {program} and put it on PATH"
+    )

@@ -1,0 +1,122 @@
+"""The store of runs: making a run's folder, finding it again, listing them all."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from reprokit import files
+from reprokit.errors import ConfigError, IntegrityError, NotFoundError
+from reprokit.layout import RunPaths
+from reprokit.runs.ids import new_run_id
+from reprokit.runs.model import RunRecord
+
+UNFINISHED = ".new-"
+LAST = "@last"
+
+
+def reserve(store: Path, project: str) -> tuple[str, RunPaths]:
+    """A new run id and its folder, still under a hidden name; `publish` makes it appear.
+
+    Two commands in the same millisecond get different ids: making a folder either succeeds or fails.
+    """
+    folder = store / project
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        run_id = new_run_id()
+        hidden = folder / (UNFINISHED + run_id)
+        if (folder / run_id).exists():
+            continue
+        try:
+            hidden.mkdir()
+        except FileExistsError:
+            continue
+        return run_id, RunPaths(hidden)
+
+
+def publish(hidden: RunPaths) -> RunPaths:
+    """Give a reserved run folder its real name, complete with all that was written into it."""
+    final = hidden.root.with_name(hidden.root.name.removeprefix(UNFINISHED))
+    hidden.root.rename(final)
+    return RunPaths(final)
+
+
+def write_record(paths: RunPaths, record: RunRecord) -> None:
+    """Atomically write a record."""
+    files.write_json(paths.record, asdict(record))
+
+
+def read_raw(paths: RunPaths) -> dict[str, Any]:
+    """The record as plain JSON.
+
+    Raises:
+        IntegrityError: it is missing, truncated or no JSON object.
+    """
+    try:
+        return files.read_json(paths.record)
+    except (OSError, ValueError) as error:
+        raise IntegrityError(
+            "bad-record",
+            "the run's record cannot be read",
+            where=str(paths.record),
+            hint="the other files of the run are as they were; restore run.json from a backup",
+        ) from error
+
+
+def read_record(paths: RunPaths) -> RunRecord:
+    """The record, validated.
+
+    Raises:
+        IntegrityError: it cannot be read, or is of a schema that this version does not know.
+    """
+    from reprokit.runs.schema import validate
+
+    return validate(read_raw(paths), where=str(paths.record))
+
+
+def all_runs(store: Path) -> Iterator[RunPaths]:
+    """Every run of the store, oldest first by id, whatever its project."""
+    found = (
+        path
+        for project in (store.iterdir() if store.is_dir() else ())
+        if project.is_dir() and not project.name.startswith(".")
+        for path in project.iterdir()
+        if not path.name.startswith(".") and path.is_dir()
+    )
+    for path in sorted(found, key=lambda path: path.name):
+        yield RunPaths(path)
+
+
+def find(store: Path, name: str) -> RunPaths:
+    """The run that `name` means: an id, the unique beginning or ending of one, or `@last`.
+
+    Raises:
+        NotFoundError: there is none; the nearest ids are named.
+        ConfigError: several match, or `name` is a path.
+    """
+    if "/" in name:
+        raise ConfigError(
+            "run-is-a-path", f"`{name}` is a path; runs are named by id", hint="`reprokit runs` lists them"
+        )
+    runs = {paths.root.name: paths for paths in all_runs(store)}
+    if name == LAST and runs:
+        return runs[max(runs)]
+    if name in runs:
+        return runs[name]
+    matches = [run for run in runs if run.startswith(name)] or [run for run in runs if run.endswith(name)]
+    if len(matches) == 1:
+        return runs[matches[0]]
+    if matches and name:
+        raise ConfigError(
+            "ambiguous-run",
+            f"`{name}` means {len(matches)} runs",
+            hint="write more of the id: " + ", ".join(matches[:5]),
+        )
+    raise NotFoundError("no-run", f"there is no run `{name}`", where=str(store), hint=_nearest(name, runs))
+
+
+def _nearest(name: str, runs: dict[str, RunPaths]) -> str:
+    from reprokit.suggest import closest
+
+    near = closest(name, list(runs))
+    return f"did you mean `{near}`?" if near else "`reprokit runs` lists what there is"

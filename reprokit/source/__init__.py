@@ -1,0 +1,15 @@
+"""The exact code of a run: the user's working tree -> a stored tree -> the copy that the run executes."""
+
+from reprokit.source.capture import MAX_UNTRACKED_BYTES, capture
+from reprokit.source.copy import leftovers, materialise, stamps_path
+from reprokit.source.model import Source, Submodule
+
+__all__ = [
+    "MAX_UNTRACKED_BYTES",
+    "Source",
+    "Submodule",
+    "capture",
+    "leftovers",
+    "materialise",
+    "stamps_path",
+]
