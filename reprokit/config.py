@@ -25,6 +25,7 @@ MAX_SEED = 2**32 - 1
 MAX_WORD_BYTES = 100_000
 MAX_PROBLEMS = 100
 MAX_CPUS = 1 << 16
+MAX_SIZE = 1 << 50
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 4095
 
@@ -343,7 +344,7 @@ name_text = pattern(
 version_text = pattern("a version in quotes", r"[0-9]+(?:\.[0-9]+)*[A-Za-z0-9.+-]*")
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _DATA_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_SIZE = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?(?:([kmgt])(?:i?b)?|b)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,6}))?(?:([kmgt])(?:i?b)?|b)", re.IGNORECASE)
 
 
 def choice(*words: str) -> Check:
@@ -388,7 +389,7 @@ def size_bytes(spot: Spot) -> int:
         number, fraction, unit = match[1], match[2] or "", (match[3] or "b").lower()
         scaled: int = int(number + fraction) << 10 * "bkmgt".index(unit)
         parts: int = 10 ** len(fraction)
-        if scaled > 0 and scaled % parts == 0:
+        if 0 < scaled < MAX_SIZE * parts and scaled % parts == 0:
             return scaled // parts
     raise spot.refuse(f"must be a size with a unit, {spot.found()}", "write it as `8g` or `512m`")
 

@@ -6,15 +6,14 @@ and the engine starts it.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reprokit import __version__, files, layout
 from reprokit.config import ProjectConfig, load_config
-from reprokit.data import DatasetManifest, manifest
 from reprokit.engines import engine_named
 from reprokit.engines.base import Engine, Handle, Launch
 from reprokit.engines.kit import ensure_kit
@@ -29,6 +28,9 @@ from reprokit.runs import outputs, store
 from reprokit.runs.model import SCHEMA, EngineRecord, EnvironmentRecord, RunRecord
 from reprokit.source import Source, capture, materialise
 from reprokit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprokit.data import DatasetManifest
 
 
 class Watcher(Protocol):
@@ -84,23 +86,27 @@ def ready(workspace: Workspace, request: Request, watcher: Watcher) -> Iterator[
     if request.engine == "auto":
         watcher.notice(f"engine {name}: {reason}")
     environment = provide(workspace, config, project, name, watcher.building)
-    data = _data(workspace, config, project)
+    located = {key: item.locate(project, workspace.root) for key, item in config.data.items()}
+    data = _manifests(located)
     run_id, paths = store.reserve(workspace.store, config.project)
     try:
         with files.exclusive(paths.lock) as lock:
-            source = _source(workspace, config, project, run_id, paths)
+            source = _source(workspace, config, project, run_id, paths, located.values())
             plan = make_plan(
                 config,
                 run_id=run_id,
                 engine=name,
                 cwd=source.prefix / workspace.inside(project),
-                data={key: dataset.path for key, dataset in data.items()},
+                data=located,
+                places=_places(workspace, source, located.values()),
                 environment=environment.id,
                 locks=environment.locks,
                 host=os.environ,
             )
             refuse_secrets(plan, os.environ)
-            outputs.connect(paths, paths.work / plan.cwd, plan.keep, link=name == "venv")
+            link = name == "venv"
+            outputs.connect(paths, paths.work / plan.cwd, plan.keep, link=link)
+            outputs.connect_data(paths.work, plan.places, link=link)
             launch = _launch(
                 plan, paths, environment, _facts(plan, environment, source, data), lock, watcher
             )
@@ -138,26 +144,48 @@ def start(prepared: Ready) -> Ready:
 
 
 def _source(
-    workspace: Workspace, config: ProjectConfig, project: Path, run_id: str, paths: RunPaths
+    workspace: Workspace,
+    config: ProjectConfig,
+    project: Path,
+    run_id: str,
+    paths: RunPaths,
+    data: Iterable[Path],
 ) -> Source:
-    """Store the exact code and lay out the copy that the run executes."""
+    """Store the exact code and lay out the copy that the run executes; runs, outputs and data are no code."""
     within = workspace.inside(project)
-    apart = [workspace.store, *(item.locate(project, workspace.root) for item in config.data.values())]
     exclude = [
-        *(PurePosixPath(path.relative_to(workspace.root)) for path in apart if path.is_relative_to(workspace.root)),
+        *_below(workspace, [workspace.store, *data]),
         *(within / name for name in config.outputs.keep),
     ]
-    source = capture(workspace.root, run_id=run_id, exclude=exclude, archive=paths.root / "source.tar")
+    source = capture(
+        workspace.root, run_id=run_id, exclude=exclude, archive=paths.root / "source.tar"
+    )
     materialise(source, paths.work)
     return source
 
 
-def _data(workspace: Workspace, config: ProjectConfig, project: Path) -> dict[str, DatasetManifest]:
-    cache = layout.home() / "data"
+def _below(workspace: Workspace, paths: Iterable[Path]) -> list[PurePosixPath]:
+    """Those of `paths` that lie in the workspace, relative to it."""
+    return [
+        PurePosixPath(path.relative_to(workspace.root))
+        for path in paths
+        if path.is_relative_to(workspace.root)
+    ]
+
+
+def _places(workspace: Workspace, source: Source, data: Iterable[Path]) -> dict[str, Path]:
     return {
-        name: manifest(name, item.locate(project, workspace.root), cache=cache)
-        for name, item in config.data.items()
+        str(source.prefix / path): workspace.root / path for path in _below(workspace, data)
     }
+
+
+def _manifests(located: Mapping[str, Path]) -> "dict[str, DatasetManifest]":
+    if not located:
+        return {}
+    from reprokit.data import manifest
+
+    cache = layout.home() / "data"
+    return {name: manifest(name, path, cache=cache) for name, path in located.items()}
 
 
 def _launch(
@@ -203,7 +231,7 @@ def _write(
     config: ProjectConfig,
     environment: Environment,
     source: Source,
-    data: Mapping[str, DatasetManifest],
+    data: "Mapping[str, DatasetManifest]",
 ) -> None:
     """Every file of the record that is known before the start. The folder is hidden still; the disk comes later."""
     paths = launch.paths
@@ -224,7 +252,7 @@ def _write(
 
 
 def _facts(
-    plan: Plan, environment: Environment, source: Source, data: Mapping[str, DatasetManifest]
+    plan: Plan, environment: Environment, source: Source, data: "Mapping[str, DatasetManifest]"
 ) -> dict[str, Any]:
     """What the host itself observed, for the layers of the snapshot that cannot be seen from inside."""
     return {

@@ -31,6 +31,7 @@ class Plan:
         variables: environment variables that do not depend on the engine.
         passed: names of variables let through from the host; their values are never recorded.
         data: dataset name -> absolute path on this machine; mounted read-only.
+        places: path relative to the root of the source -> the data that the project's own paths expect there.
         keep: folders, relative to `cwd`, whose content belongs to the run.
         environment: id of the environment, named by its content.
         locks: lock name -> digest.
@@ -49,6 +50,7 @@ class Plan:
     variables: Mapping[str, str]
     passed: tuple[str, ...]
     data: Mapping[str, Path]
+    places: Mapping[str, Path]
     keep: tuple[str, ...]
     resources: Resources
     environment: str
@@ -63,6 +65,7 @@ class Plan:
             "argv": [cut(word) for word in self.argv],
             "cwd": str(self.cwd),
             "data": {name: str(path) for name, path in self.data.items()},
+            "places": {name: str(path) for name, path in self.places.items()},
         }
 
 
@@ -73,6 +76,7 @@ def make_plan(
     engine: str,
     cwd: PurePosixPath,
     data: Mapping[str, Path],
+    places: Mapping[str, Path],
     environment: str,
     locks: Mapping[str, str],
     host: Mapping[str, str],
@@ -85,6 +89,7 @@ def make_plan(
         engine: `docker` or `venv`.
         cwd: the project's folder, relative to the root of the source.
         data: dataset name -> absolute path.
+        places: path relative to the root of the source -> data.
         environment: `env_id` of the environment.
         locks: lock name -> digest.
         host: the caller's environment; only its names and the ones asked for are looked at.
@@ -106,6 +111,7 @@ def make_plan(
         variables=_variables(config, run_id),
         passed=_passed(config, host),
         data=data,
+        places=places,
         keep=config.outputs.keep,
         resources=config.resources,
         environment=environment,

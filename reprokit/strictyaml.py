@@ -19,7 +19,7 @@ from reprokit.suggest import did_you_mean
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 MAX_ALIASES = 100
 # libyaml takes keys of 1,024 characters as written, which is this many when all are escaped.
 MAX_KEY = 128

@@ -22,8 +22,8 @@ LINE_EVERY_S = 60.0
 class Progress:
     """A moment of a training: `step` of `steps` steps are done, in `epoch` (from 1) of `epochs`.
 
-    `loss` is of the last step that was looked at (none: not a finite number); `started` and
-    `updated` are in UTC, ISO 8601.
+    `loss` is of the last step that was looked at; the file lacks it while there is none, or none
+    that is a finite number. `started` and `updated` are in UTC, ISO 8601.
     """
 
     epoch: int
@@ -36,7 +36,8 @@ class Progress:
 
     def bytes(self) -> bytes:
         """The content of `progress.json`."""
-        return (json.dumps(asdict(self)) + "\n").encode("ascii")
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return (json.dumps(known) + "\n").encode("ascii")
 
 
 def finite(loss: float | None) -> float | None:

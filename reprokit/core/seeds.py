@@ -33,8 +33,9 @@ class Seeded:
 def seed_everything(seed: int, determinism: str = "seeded") -> Seeded:
     """Seed the generators of Python, NumPy and torch (every device) and set torch's determinism.
 
-    `seeded` seeds and leaves torch's choice of algorithms alone. `strict` also makes torch use only
-    algorithms that repeat bit for bit, and raise where it has none. `off` changes nothing.
+    `strict` lets torch use only algorithms that repeat bit for bit, and raise where it has none;
+    `seeded` warns there instead. `off` changes nothing. `reprokit run` sets the same from outside;
+    a script that does it again seeds at a point that it knows, and also when it is run by hand.
 
     Args:
         seed: 0 to 2^32 - 1.
@@ -52,8 +53,9 @@ def seed_everything(seed: int, determinism: str = "seeded") -> Seeded:
         raise CoreError("bad-determinism", f"not one of {', '.join(DETERMINISM)}: {determinism}")
     if determinism == "off":
         return Seeded(None, determinism, (), torch.get_num_threads())
-    if determinism == "strict":
-        _use_repeatable_algorithms()
+    if not 0 <= seed < 1 << 32:
+        raise CoreError("bad-seed", f"a seed is from 0 to 2^32 - 1, not {seed}")
+    _use_repeatable_algorithms(warn_only=determinism == "seeded")
     return Seeded(seed, determinism, _seed_generators(seed), torch.get_num_threads())
 
 
@@ -94,8 +96,6 @@ def _seed_generators(seed: int) -> tuple[str, ...]:
     """Seed the global generators and name them; NumPy only if this environment has it."""
     import torch
 
-    if not 0 <= seed < 1 << 32:
-        raise CoreError("bad-seed", f"a seed is from 0 to 2^32 - 1, not {seed}")
     random.seed(seed)
     torch.manual_seed(seed)
     try:
@@ -106,19 +106,22 @@ def _seed_generators(seed: int) -> tuple[str, ...]:
     return ("python", "numpy", "torch")
 
 
-def _use_repeatable_algorithms() -> None:
+def _use_repeatable_algorithms(*, warn_only: bool) -> None:
     """Let torch use only algorithms that repeat bit for bit on the same machine."""
     import torch
 
     if os.environ.get(CUBLAS) not in CUBLAS_REPEATABLE:
         cuda: Any = torch.cuda
-        if cuda.is_initialized():
+        if cuda.is_initialized() and not warn_only:
             raise CoreError(
-                "strict-too-late",
+                "too-late",
                 f"CUDA is in use already without {CUBLAS}=:4096:8",
                 hint="call seed_everything before the first use of the GPU",
             )
         os.environ[CUBLAS] = ":4096:8"
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    torch.use_deterministic_algorithms(mode=True)
+    # It imports Inductor each time (1 s with torch 2.13), so not when `reprokit run` has done it.
+    now = torch.are_deterministic_algorithms_enabled()
+    if not now or torch.is_deterministic_algorithms_warn_only_enabled() != warn_only:
+        torch.use_deterministic_algorithms(mode=True, warn_only=warn_only)

@@ -198,6 +198,7 @@ def _mounts(launch: Launch) -> list[Any]:
         (KIT, launch.kit, True),
         (RUN_DIR, paths.root, False),
         *((f"{DATA}/{name}", path, True) for name, path in plan.data.items()),
+        *((f"{WORKSPACE}/{place}", path, True) for place, path in plan.places.items()),
         *((f"{WORKSPACE}/{plan.cwd}/{name}", paths.root / name, False) for name in plan.keep),
     ]
     return [Mount(inside, str(path), type="bind", read_only=only) for inside, path, only in bind]

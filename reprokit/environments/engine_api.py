@@ -50,7 +50,8 @@ def engine_trouble() -> Trouble | None:
     version = answer.headers.get("api-version", "")
     if _numbers(version) < OLDEST_API:
         return Trouble(
-            f"the Docker engine is too old (API {version or 'unknown'})", "install Docker 23 or newer"
+            f"the Docker engine is too old (API {version or 'unknown'})",
+            "install Docker 23 or newer",
         )
     return None
 
@@ -111,7 +112,9 @@ def _get(path: str, *, timeout: float) -> _Answer:
     words = first.split()
     if not found or len(words) < 2 or not words[1].isdigit():
         raise OSError(f"{address} does not speak HTTP")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    headers = {
+        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
     return _Answer(int(words[1]), headers, body)
 
 
@@ -156,7 +159,9 @@ def _no_answer(error: OSError) -> Trouble:
             "`sudo usermod -aG docker $USER`, then log in again",
         )
     if isinstance(error, TimeoutError):
-        return Trouble(f"the Docker engine at {where} gives no answer", "`sudo systemctl restart docker`")
+        return Trouble(
+            f"the Docker engine at {where} gives no answer", "`sudo systemctl restart docker`"
+        )
     if which("docker") is None:
         return Trouble("Docker is not installed", "install Docker, or use `--engine venv`")
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
@@ -164,7 +169,9 @@ def _no_answer(error: OSError) -> Trouble:
             f"no Docker engine runs at {where}",
             "`sudo systemctl start docker`, or set DOCKER_HOST to where it runs",
         )
-    return Trouble(f"the Docker engine at {where} cannot be reached: {error}", "is DOCKER_HOST right?")
+    return Trouble(
+        f"the Docker engine at {where} cannot be reached: {error}", "is DOCKER_HOST right?"
+    )
 
 
 def _refusal(trouble: Trouble) -> MachineError:

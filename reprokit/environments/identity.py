@@ -11,12 +11,12 @@ BUILDER = 1
 
 
 def env_id(kind: str, locked: LockedRequirements, parts: Mapping[str, object] | None = None) -> str:
-    """The name of the environment of a kind (`venv`, `docker`) that is made from these locks.
+    """The name of the environment of a kind (`venv`, `docker`) made from these locks.
 
     Args:
         kind: what makes it.
         locked: the locks.
-        parts: what else decides its content, e.g. a base image's digest; anything that JSON can say.
+        parts: what else decides its content, e.g. a base image's digest; whatever JSON can say.
 
     Returns:
         `STACK-HEX`, sixteen digits of a sha256: the same on every machine.

@@ -1,4 +1,4 @@
-"""An empty folder and locks -> a virtual environment with exactly the locked distributions in it."""
+"""An empty folder and locks -> a virtual environment that holds exactly what is locked."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ def install(
     """Make a virtual environment in the empty folder `root`.
 
     Raises:
-        IntegrityError: a hash does not match, or other distributions than the locked ones are there.
+        IntegrityError: a hash does not match, or something else than what is locked got installed.
         MachineError: the machine, its Python or its index cannot do it.
     """
     check_machine(locked.stack.header.platform)
@@ -51,7 +51,7 @@ def check_machine(platform: str) -> None:
         raise MachineError(
             "wrong-platform",
             f"the lock is for {platform}, and this machine is {sys.platform}/{os.uname().machine}",
-            hint="run on such a machine, or lock the stack for this one (`platform:` in stack.yaml)",
+            hint="use such a machine, or lock the stack for this one (`platform:` in stack.yaml)",
         )
     name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     if name != "glibc" or tuple(map(int, version.split("."))) < GLIBC:
@@ -80,7 +80,7 @@ def _make_venv(root: Path, python: str, settings: PackageSettings, prompt: str) 
     ]
     done = run_uv(arguments, settings, cwd=root)
     if done.code:
-        cause = explain(done.error_text, settings)
+        cause = explain(done.code, done.error_text, settings)
         raise MachineError(
             "no-python" if cause.code == "uv-failed" else cause.code,
             f"cannot make an environment with Python {python}: {cause.message}",
@@ -106,7 +106,7 @@ def _install_pins(
     settings: PackageSettings,
     on_line: Callable[[str], None],
 ) -> None:
-    """Install from uv's cache without any connection if all is there, else with the user's index."""
+    """Install from uv's cache, with no connection, if all is there; else from the index."""
     listed = root / "requirements.lock"
     listed.write_text(locked.text(), "utf-8")
     arguments = ["pip", "install", "--python", str(root / "bin" / "python"), "--require-hashes"]
@@ -122,7 +122,7 @@ def _install_pins(
     backend = torch_backend(torch, settings, cwd=root)
     code, said = follow_uv(arguments, settings, cwd=root, torch_backend=backend, on_line=on_line)
     if code:
-        raise explain(said, settings)
+        raise explain(code, said, settings)
 
 
 def verify(root: Path, pins: tuple[Pin, ...]) -> None:

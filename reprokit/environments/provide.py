@@ -38,7 +38,9 @@ class Environment:
     def document(self) -> dict[str, object]:
         """The environment as JSON, without the texts."""
         return {
-            key: value for key, value in asdict(self).items() if key not in ("requirements", "dockerfile")
+            key: value
+            for key, value in asdict(self).items()
+            if key not in ("requirements", "dockerfile")
         }
 
 

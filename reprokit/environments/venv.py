@@ -9,7 +9,7 @@ go on writing, and must not write into the next attempt. `ready` is on the hot p
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def venv_id(locked: LockedRequirements) -> str:
 
 
 def ready(name: str) -> VenvEnvironment | None:
-    """The finished environment of that name; None if it was never finished or its Python is gone."""
+    """The finished environment of that name; None if it is unfinished or its Python is gone."""
     folder = _folder(name)
     try:
         marker = files.read_json(folder / MARKER)
@@ -97,6 +97,8 @@ def _make(name: str, locked: LockedRequirements, on_line: OnLine) -> VenvEnviron
         files.write_json(folder / MARKER, _marker(name, root, locked, made.python, made.uv))
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
+        with suppress(OSError):
+            folder.rmdir()
         raise
     return VenvEnvironment(name, root, root / "bin" / "python", made.python)
 

@@ -4,19 +4,23 @@ The supervisor calls `finish` when the training ends; the host calls the same fu
 supervisor died before it could.
 """
 
+from __future__ import annotations
+
 import os
-import re
 import signal
 import time
-from typing import Any, Dict, Optional, Tuple
 
 from reprokit.inside import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FINAL = ("completed", "failed", "stopped", "lost")
 TAIL_BYTES = 16384
 
 # The last line of a Python traceback: `package.module.SomeError: what happened`.
-_EXCEPTION = re.compile(rb"^([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning))(?::\s*(.*))?$")
+_EXCEPTION = rb"([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning))(?::\s*(.*))?"
 _OUT_OF_MEMORY = (
     b"MemoryError",
     b"OutOfMemoryError",
@@ -26,7 +30,7 @@ _OUT_OF_MEMORY = (
 )
 
 
-def finish(run_dir: str, end: Dict[str, Any]) -> Dict[str, Any]:
+def finish(run_dir: str, end: dict[str, Any]) -> dict[str, Any]:
     """Write a run's end into its record, once; a record that is already final stays as it is.
 
     Args:
@@ -46,17 +50,17 @@ def finish(run_dir: str, end: Dict[str, Any]) -> Dict[str, Any]:
     return record
 
 
-def started(run_dir: str, process: Dict[str, Any]) -> None:
+def started(run_dir: str, process: dict[str, Any]) -> None:
     """Write into the record that the training runs, and as which process."""
     path = os.path.join(run_dir, "run.json")
     record = files.read_json(path)
     record.update(state="running", started=now(), process=process)
-    files.replace_json(path, record)
+    files.replace_json(path, record, durable=False)
 
 
 def describe(
-    code: int, stopped: Optional[str], tail: bytes, out_of_memory: bool
-) -> Tuple[str, Dict[str, Any]]:
+    code: int, stopped: str | None, tail: bytes, out_of_memory: bool
+) -> tuple[str, dict[str, Any]]:
     """Tell apart how a training ended.
 
     Args:
@@ -80,7 +84,7 @@ def describe(
     return "failed", dict(known, reason=reason, message=message)
 
 
-def stop_asked(run_dir: str) -> Optional[str]:
+def stop_asked(run_dir: str) -> str | None:
     """By which signal the host asked for a stop, if it did."""
     try:
         return str(files.read_json(os.path.join(run_dir, "stop.json")).get("signal", "SIGTERM"))
@@ -106,7 +110,7 @@ def now() -> str:
     return "%s.%03dZ" % (moment, int(seconds % 1 * 1000))
 
 
-def _failure(code: int, name: Optional[str], tail: bytes, out_of_memory: bool) -> Tuple[str, str]:
+def _failure(code: int, name: str | None, tail: bytes, out_of_memory: bool) -> tuple[str, str]:
     kind, words = _last_exception(tail)
     if out_of_memory or any(mark in tail for mark in _OUT_OF_MEMORY):
         return "out-of-memory", "out of memory" + (": " + words if words else "")
@@ -119,18 +123,20 @@ def _failure(code: int, name: Optional[str], tail: bytes, out_of_memory: bool) -
     return "exit-code", "exit code %d" % code
 
 
-def _last_exception(tail: bytes) -> Tuple[str, str]:
+def _last_exception(tail: bytes) -> tuple[str, str]:
     if b"Traceback (most recent call last)" not in tail:
         return "", ""
+    import re
+
     for line in reversed(tail.splitlines()):
-        found = _EXCEPTION.match(line)
+        found = re.fullmatch(_EXCEPTION, line)
         if found:
             kind, words = (part.decode("utf-8", "replace") for part in (found[1], found[2] or b""))
             return kind, words[:500]
     return "", ""
 
 
-def _signal_name(number: int) -> Optional[str]:
+def _signal_name(number: int) -> str | None:
     try:
         return signal.Signals(number).name
     except ValueError:

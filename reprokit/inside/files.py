@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def replace_bytes(path: str, data: bytes, mode: int = 0o666) -> None:
-    """Atomically make `path` hold `data`: temp file, fsync, rename, fsync of the folder."""
+def replace_bytes(path: str, data: bytes, mode: int = 0o666, durable: bool = True) -> None:
+    """Atomically make `path` hold `data`: temp file, fsync, rename, fsync of the folder.
+
+    With `durable` off the disk is not waited for (8 ms): for what a later write settles anyway.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     temporary = os.path.join(folder, ".tmp-" + binascii.hexlify(os.urandom(8)).decode("ascii"))
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -20,7 +23,8 @@ def replace_bytes(path: str, data: bytes, mode: int = 0o666) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
         try:
@@ -28,12 +32,13 @@ def replace_bytes(path: str, data: bytes, mode: int = 0o666) -> None:
         except FileNotFoundError:
             pass
         raise
-    sync_folder(folder)
+    if durable:
+        sync_folder(folder)
 
 
-def replace_json(path: str, value: object) -> None:
+def replace_json(path: str, value: object, durable: bool = True) -> None:
     """Atomically write `value` as indented JSON that people can read and `diff` can compare."""
-    replace_bytes(path, json_text(value).encode("utf-8"))
+    replace_bytes(path, json_text(value).encode("utf-8"), durable=durable)
 
 
 def json_text(value: object) -> str:

@@ -1,9 +1,9 @@
 """Knowing a process again: PIDs are reused, the moment of a start on a given boot is not."""
 
-from typing import Optional
+from __future__ import annotations
 
 
-def start_ticks(pid: int) -> Optional[int]:
+def start_ticks(pid: int) -> int | None:
     """When a process started, in clock ticks since boot; None when it is gone."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as stream:

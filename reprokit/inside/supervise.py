@@ -1,24 +1,28 @@
 """The one parent of a training, in every engine: starts it, looks at its stack, waits, records its end.
 
 Started as `ENVIRONMENT/bin/python -I -S .../reprokit/inside/supervise.py RUN/launch.json`, the launch order (see
-docs/architecture.md). It runs in a session of its own and outlives the command
-that started it. The training's output goes straight into the log file; nothing stands between.
+docs/architecture.md). It runs in a session of its own and outlives the command that started it. The training's
+output goes straight into the log file; nothing stands between.
+
+Every import here is felt by every run: those that a quiet run does not need are made where they are used.
 """
 
-import fcntl
+from __future__ import annotations
+
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import time
-from typing import Any, Dict, Optional
 
 if __package__ in (None, ""):
     # Run as a program under -I: our own package is beside us, not on the path.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from reprokit.inside import ending, files, processes  # noqa: E402
+from reprokit.inside import ending, files, processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -34,61 +38,49 @@ def main() -> int:
 class Supervisor:
     """One training from its start to the last line of its record."""
 
-    def __init__(self, order: Dict[str, Any]) -> None:
+    def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
-        self.run_dir = order["run_dir"]  # type: str
-        self.log = os.path.join(self.run_dir, "logs", "output.log")
+        self.run_dir: str = order["run_dir"]
         self.lock = _hold(order.get("lock_fd"), os.path.join(self.run_dir, "run.lock"))
+        self.log_path = os.path.join(self.run_dir, "logs", "output.log")
+        # Also readable: should the training delete its log, this descriptor still has every byte.
+        self.log = os.open(self.log_path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self.grace = float(order.get("stop_grace_s", 10.0))
-        self.stopped = None  # type: Optional[str]
+        self.stopped: str | None = None
 
     def run(self) -> int:
         """Start, probe, wait, record."""
         kills = _memory_kills()
         try:
-            child = self._start()
+            pid = _spawn(self.order["argv"], self.order["cwd"], self.log, self.lock)
         except OSError as error:
             return self._not_started(error)
-        ending.started(self.run_dir, _identity(child.pid))
-        self._probe()
-        code, usage = self._wait(child.pid)
-        child.returncode = code  # reaped by us with wait4, so Popen must not try
-        self._clear_group(child.pid)
-        self._add_observations()
+        ending.started(self.run_dir, _identity(pid))
+        snapshot = self._probe()
+        code, usage = self._wait(pid)
+        self._clear_group(pid)
+        self._keep_log()
+        self._observe(snapshot)
         state, end = ending.describe(
-            code, self.stopped or ending.stop_asked(self.run_dir), ending.tail_of(self.log), code == -9 and _memory_kills() > kills
+            code,
+            self.stopped or ending.stop_asked(self.run_dir),
+            ending.tail_of(self.log_path),
+            code == -signal.SIGKILL and _memory_kills() > kills,
         )
         self._finish(state, end, usage)
         return int(end["code"])
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        with open(self.log, "ab", buffering=0) as log:
-            return subprocess.Popen(
-                self.order["argv"],
-                cwd=self.order["cwd"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(self.lock,),
-                preexec_fn=_unblock,
-            )
 
     def _not_started(self, error: OSError) -> int:
         program = self.order["argv"][0]
         code = 126 if isinstance(error, PermissionError) else 127
         message = "cannot start `%s`: %s" % (program, error.strerror or error)
-        with open(self.log, "ab") as log:
-            log.write(("reprokit: %s\n" % message).encode("utf-8", "surrogateescape"))
+        os.write(self.log, ("reprokit: %s\n" % message).encode("utf-8", "surrogateescape"))
         self._probe()
-        self._finish(
-            "failed",
-            {"code": code, "signal": None, "reason": "cannot-start", "message": message},
-            None,
-        )
+        end = {"code": code, "signal": None, "reason": "cannot-start", "message": message}
+        self._finish("failed", end, None)
         return code
 
-    def _probe(self) -> None:
+    def _probe(self) -> dict[str, Any]:
         """Take the snapshot beside the training; whatever goes wrong here never hurts it."""
         try:
             from reprokit.inside import probe
@@ -99,9 +91,10 @@ class Supervisor:
                 "schema": "reprokit/snapshot/1",
                 "unknown": "the probe failed: %s: %s" % (type(error).__name__, error),
             }
-        self._write_snapshot(snapshot)
+        self._write_snapshot(snapshot, durable=False)
+        return snapshot
 
-    def _add_observations(self) -> None:
+    def _observe(self, snapshot: dict[str, Any]) -> None:
         """Add to the snapshot what the training's own processes saw in force when they ended."""
         folder = os.path.join(self.run_dir, "observed")
         try:
@@ -110,30 +103,26 @@ class Supervisor:
                 for name in sorted(os.listdir(folder))
                 if name.endswith(".json")
             ]
-            if seen:
-                snapshot = files.read_json(os.path.join(self.run_dir, "snapshot.json"))
-                snapshot["observed"] = seen
-                self._write_snapshot(snapshot)
         except (OSError, ValueError) as error:
-            self._complain("what the training observed is not in the snapshot", error)
+            _complain("what the training observed is not in the snapshot", error)
+            seen = []
+        self._write_snapshot(dict(snapshot, observed=seen), durable=True)
 
-    def _write_snapshot(self, snapshot: Dict[str, Any]) -> None:
+    def _write_snapshot(self, snapshot: dict[str, Any], durable: bool) -> None:
         try:
-            files.replace_json(os.path.join(self.run_dir, "snapshot.json"), snapshot)
+            path = os.path.join(self.run_dir, "snapshot.json")
+            files.replace_json(path, snapshot, durable=durable)
         except (OSError, ValueError) as error:
-            self._complain("the snapshot was not written", error)
+            _complain("the snapshot was not written", error)
 
-    def _complain(self, what: str, error: Exception) -> None:
-        """Supervisor's own words go to its standard error, never into the training's log."""
-        sys.stderr.write("reprokit supervisor: %s: %s\n" % (what, error))
-
-    def _wait(self, pid: int) -> "tuple[int, Dict[str, float]]":
+    def _wait(self, pid: int) -> tuple[int, dict[str, float]]:
         """Wait for the training, climbing the stop ladder if a stop is asked for.
 
         Returns:
             Its exit code (minus the signal's number if killed) and what it used (seconds, bytes).
         """
-        rung, deadline = 0, None  # type: int, Optional[float]
+        rung = 0
+        deadline: float | None = None
         while True:
             done, status, usage = os.wait4(pid, os.WNOHANG)
             if done:
@@ -160,28 +149,88 @@ class Supervisor:
             _next_signal(0.02)
         _signal_group(pid, signal.SIGKILL)
 
-    def _finish(
-        self, state: str, end: Dict[str, Any], usage: Optional[Dict[str, float]]
-    ) -> None:
-        for folder in self.order.get("remove", ()):  # type: str
+    def _keep_log(self) -> None:
+        """Put the log back where it belongs, if the training deleted or replaced it."""
+        try:
+            if os.path.samestat(os.lstat(self.log_path), os.fstat(self.log)):
+                return
+        except OSError:
+            pass
+        try:
+            import shutil
+
+            os.makedirs(os.path.dirname(self.log_path), exist_ok=True)
+            restored = self.log_path + ".restored"
+            os.lseek(self.log, 0, os.SEEK_SET)
+            with os.fdopen(os.dup(self.log), "rb") as old, open(restored, "wb") as new:
+                shutil.copyfileobj(old, new)
+            os.replace(restored, self.log_path)
+        except OSError as error:
+            _complain("the log was deleted and could not be restored", error)
+
+    def _finish(self, state: str, end: dict[str, Any], usage: dict[str, float] | None) -> None:
+        for folder in self.order.get("remove", ()):
+            import shutil
+
             shutil.rmtree(folder, ignore_errors=True)
         ending.finish(self.run_dir, {"state": state, "exit": end, "usage": usage})
 
 
-def _hold(inherited: Optional[int], path: str) -> int:
+def _spawn(argv: list[str], cwd: str, log: int, lock: int) -> int:
+    """Start the training in a session of its own; the PID, which is also its process group's.
+
+    By hand and not with `subprocess`: importing that takes as long as all else that happens here.
+
+    Raises:
+        OSError: it cannot be executed, or the folder is not there.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _become(argv, cwd, log, lock, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        # Closed by a successful exec; otherwise it holds the error's number.
+        failure = stream.read()
+    if failure:
+        os.waitpid(pid, 0)
+        raise OSError(int(failure), os.strerror(int(failure)))
+    return pid
+
+
+def _become(argv: list[str], cwd: str, log: int, lock: int, failure: int) -> NoReturn:
+    """In the child: turn into the training."""
+    try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        # The training holds the run's lock too: the run lives as long as it does.
+        os.set_inheritable(lock, True)
+        os.chdir(cwd)
+        # Python ignores these two; a program expects them as the system has them.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.execvp(argv[0], argv)
+    except OSError as error:
+        os.write(failure, str(error.errno).encode("ascii"))
+    finally:
+        os._exit(127)
+
+
+def _hold(inherited: int | None, path: str) -> int:
     """The descriptor of the held run lock: the host's own, or one taken here (inside a container)."""
     if inherited is not None:
         return inherited
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    import fcntl
+
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
 
 
-def _unblock() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-
-
-def _next_signal(timeout: Optional[float]) -> int:
+def _next_signal(timeout: float | None) -> int:
     """Wait for one of our signals; 0 when `timeout` seconds (None: forever) passed without one."""
     wanted = STOP_SIGNALS + (signal.SIGCHLD,)
     if timeout is None:
@@ -201,11 +250,16 @@ def _signal_group(pid: int, number: int) -> bool:
     return True
 
 
+def _complain(what: str, error: Exception) -> None:
+    """Our own words go to our standard error, never into the training's log."""
+    sys.stderr.write("reprokit supervisor: %s: %s\n" % (what, error))
+
+
 def _code(status: int) -> int:
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def _usage(usage: Any) -> Dict[str, float]:
+def _usage(usage: Any) -> dict[str, float]:
     return {
         "user_s": round(usage.ru_utime, 3),
         "system_s": round(usage.ru_stime, 3),
@@ -213,7 +267,7 @@ def _usage(usage: Any) -> Dict[str, float]:
     }
 
 
-def _identity(pid: int) -> Dict[str, Any]:
+def _identity(pid: int) -> dict[str, Any]:
     """Who supervises and who trains: enough to know both again although PIDs are reused."""
     return {
         "supervisor": os.getpid(),

@@ -1,10 +1,11 @@
-"""What a training writes: its kept folders lead into the run folder, and strays beside them are kept too."""
+"""What a training reads and writes: its kept folders lead into the run folder, and strays are kept too."""
 
 import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from reprokit import files
 from reprokit.layout import RunPaths
 
 
@@ -33,33 +34,51 @@ def connect(paths: RunPaths, project: Path, keep: Iterable[str], *, link: bool) 
             seen.mkdir(exist_ok=True)
 
 
-def connect_data(project: Path, places: Mapping[str, Path]) -> None:
-    """Put datasets where the project's own paths look for them (venv); they are excluded from the source."""
-    for name, real in places.items():
-        seen = project / name
-        if not seen.exists() and not seen.is_symlink():
-            seen.parent.mkdir(parents=True, exist_ok=True)
-            seen.symlink_to(real)
-
-
-def collect(paths: RunPaths, strays: Iterable[Path]) -> list[str]:
-    """Move files that a training left outside its kept folders into `outputs/`, then drop the copy.
+def connect_data(work: Path, places: Mapping[str, Path], *, link: bool) -> None:
+    """Put datasets where the project's own paths look for them; the source leaves them out.
 
     Args:
-        paths: the run.
-        strays: files of the copy that are new or changed, relative to it.
-
-    Returns:
-        Their names, relative to the run folder.
+        work: the materialised copy.
+        places: path in the copy -> the data.
+        link: put a link there (venv); else leave something to mount over (containers).
     """
-    kept = []
-    for stray in strays:
-        target = paths.root / "outputs" / "stray" / stray
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (paths.work / stray).rename(target)
-        kept.append(str(target.relative_to(paths.root)))
-    shutil.rmtree(paths.work, ignore_errors=True)
-    return kept
+    for name, real in places.items():
+        seen = work / name
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        if link:
+            seen.symlink_to(real)
+        elif real.is_dir():
+            seen.mkdir(exist_ok=True)
+        else:
+            seen.touch()
+
+
+def tidy(paths: RunPaths) -> None:
+    """After a run: keep what it left outside its kept folders, then drop the copy of the source.
+
+    Strays move to `outputs/stray/`, under their own paths. The source itself is not needed any more: it is a
+    commit in the user's repository.
+    """
+    if not paths.work.exists():
+        return
+    from reprokit.source import Source, leftovers, stamps_path
+
+    plan = files.read_json(paths.plan)
+    ours = {paths.work / plan["cwd"] / name for name in plan["keep"]}
+    ours |= {paths.work / name for name in plan["places"]}
+    for stray in leftovers(Source.from_json(files.read_json(paths.source)), paths.work):
+        if stray not in ours:
+            _keep(stray, paths.root / "outputs" / "stray" / stray.relative_to(paths.work))
+    # First out of the way, then gone: a death half-way leaves no copy that looks whole.
+    gone = paths.root / ".work.old"
+    paths.work.rename(gone)
+    shutil.rmtree(gone)
+    stamps_path(paths.work).unlink(missing_ok=True)
+
+
+def _keep(stray: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stray.rename(target)
 
 
 def _merge(source: Path, target: Path) -> None:

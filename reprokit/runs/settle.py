@@ -14,6 +14,7 @@ from reprokit.errors import LockedError, MachineError
 from reprokit.inside import ending
 from reprokit.inside.processes import boot
 from reprokit.layout import RunPaths
+from reprokit.runs import outputs
 from reprokit.runs.model import FINAL
 from reprokit.runs.store import read_raw
 
@@ -25,7 +26,7 @@ def settle(paths: RunPaths, engine: Engine | None = None) -> dict[str, Any]:
     now: `unsettled` then says why.
     """
     raw = read_raw(paths)
-    if raw["state"] in FINAL and raw["engine"]["released"]:
+    if raw["state"] in FINAL and raw["engine"]["released"] and not paths.work.exists():
         return raw
     if raw["engine"]["name"] == "venv" and raw["host"] != os.uname().nodename:
         return raw | {"unsettled": f"it was started on {raw['host']}"}
@@ -50,6 +51,7 @@ def _write_end(paths: RunPaths, engine: Engine, ended: Ended) -> dict[str, Any]:
         engine.release(raw["engine"]["handle"])
         raw["engine"]["released"] = True
         files.write_json(paths.record, raw)
+    outputs.tidy(paths)
     return raw
 
 

@@ -157,7 +157,7 @@ def lock_stack(
         MachineError: an index is unreachable or lacks a package. The locks of before are intact.
     """
     folder = stack_folder(workspace_root, stack)
-    job = _job(workspace_root, stack, resolver, upgrade, exclude_newer)
+    job = _job(workspace_root, stack, resolver, exclude_newer, upgrade=upgrade)
     asked = given.stack_digest(folder / STACK_FILE)
     wanted = job.stack
     base = job.resolve(folder / STACK_LOCK, (wanted.torch_pin, *wanted.requirements), asked)
@@ -187,7 +187,7 @@ def lock_project(
     if not wanted.requirements and not path.exists():
         return None
     given.check_requirements(wanted)
-    job = _job(workspace_root, stack, resolver, upgrade, exclude_newer)
+    job = _job(workspace_root, stack, resolver, exclude_newer, upgrade=upgrade)
     lock = job.resolve(
         path,
         tuple(line.text for line in wanted.requirements),
@@ -240,7 +240,7 @@ class _Job:
 
 
 def _job(
-    workspace_root: Path, stack: str, resolver: str, upgrade: bool, exclude_newer: str | None
+    workspace_root: Path, stack: str, resolver: str, exclude_newer: str | None, *, upgrade: bool
 ) -> _Job:
     from reprokit.stacks.model import load_stack
 

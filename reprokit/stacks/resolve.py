@@ -125,7 +125,7 @@ def _uv_compile(
     arguments += _files(question, folder)
     done = run_uv(arguments, settings, cwd=folder, torch_backend=backend)
     if done.code:
-        raise explain(done.error_text, settings)
+        raise explain(done.code, done.error_text, settings)
     return (folder / "out.txt").read_text("utf-8")
 
 

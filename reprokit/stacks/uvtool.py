@@ -104,7 +104,7 @@ def torch_backend(torch_version: str | None, settings: PackageSettings, *, cwd: 
     question.write_text(f"torch=={torch_version}\n", "utf-8")
     done = run_uv(["pip", "compile", "--quiet", "--no-deps", question.name], settings, cwd=cwd)
     if done.code and "No solution found" not in done.error_text:
-        raise explain(done.error_text, settings)
+        raise explain(done.code, done.error_text, settings)
     return variant if done.code else None
 
 
@@ -123,13 +123,16 @@ _ABSENT = re.compile(
 _GONE = re.compile(r"Because there is no version of (\S+?)[, ]")
 
 
-def explain(said: str, settings: PackageSettings) -> ReproKitError:
+def explain(code: int, said: str, settings: PackageSettings) -> ReproKitError:
     """The error that uv's words stand for.
 
     Args:
-        said: what uv printed to standard error.
+        code: its exit code; negative where a signal ended it.
+        said: what it printed to standard error.
         settings: the settings that it ran with: the one that chose a failing index is named.
     """
+    if code < 0:
+        return MachineError("uv-killed", f"uv was ended by signal {-code}", hint="run it again")
     said = without_credentials(said)
     blamed = _BLAME.search(said)
     what = f"`{blamed[1]}`" if blamed else "a package"

@@ -1,4 +1,4 @@
-"""Everything inside runs on Python 3.7 and its standard library, in the images of old experiments."""
+"""Everything inside runs on Python 3.7 and its standard library: old images have no more."""
 
 import ast
 from pathlib import Path

@@ -43,9 +43,7 @@ def test_a_missing_snapshot_is_not_found(tmp_path: Path) -> None:
     assert caught.value.code == "no-snapshot"
 
 
-def test_a_truncated_snapshot_is_an_integrity_error(
-    tmp_path: Path, taken: dict[str, Any]
-) -> None:
+def test_a_truncated_snapshot_is_an_integrity_error(tmp_path: Path, taken: dict[str, Any]) -> None:
     path = tmp_path / "snapshot.json"
     path.write_text(json.dumps(taken)[:-40], encoding="utf-8")
     with pytest.raises(IntegrityError, match="cannot be read"):

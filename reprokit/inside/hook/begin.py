@@ -12,6 +12,10 @@ import sys
 
 from reprokit.inside.hook.watch import Watch
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WORTH_A_FILE = ("random", "numpy", "torch")
 MODES = ("strict", "seeded", "off")
 
@@ -64,13 +68,21 @@ class Notes:
 _begun: Notes | None = None
 
 
-def begin(run_dir: str) -> Notes:
-    """Seed what is imported already, watch for the rest, write the facts at exit; once."""
+def begin(run_dir: str, fallback: Callable[[str, str], None]) -> Notes:
+    """Seed what is imported already, watch for the rest, and write the facts at exit.
+
+    Args:
+        run_dir: the run folder.
+        fallback: writes one line about a failure into a run folder where the hook itself cannot.
+
+    Returns:
+        What was done so far; the same for every call in this process.
+    """
     global _begun  # noqa: PLW0603 - one hook a process
     if _begun is not None:
         return _begun
     notes = _begun = Notes(run_dir, dict(os.environ))
-    atexit.register(_end, notes)
+    atexit.register(_end, notes, fallback)
     if notes.determinism != "off":
         watch = Watch(lambda name: _came_in(notes, name), notes.failed)
         watch.notice(sys.modules)
@@ -88,7 +100,7 @@ def _came_in(notes: Notes, name: str) -> None:
         notes.failed(name, error)
 
 
-def _end(notes: Notes) -> None:
+def _end(notes: Notes, fallback: Callable[[str, str], None]) -> None:
     """Write the facts of this process as it exits; a process that draws no numbers writes none."""
     if not notes.errors and not any(name in sys.modules for name in WORTH_A_FILE):
         return
@@ -96,5 +108,5 @@ def _end(notes: Notes) -> None:
         from reprokit.inside.hook import observe
 
         observe.write(notes)
-    except Exception:  # noqa: S110 - nothing is left to write to, and the exit code is the training's
-        pass
+    except Exception as error:
+        fallback(notes.run_dir, "exit: %s: %s" % (type(error).__name__, error))

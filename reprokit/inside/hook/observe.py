@@ -15,7 +15,6 @@ from reprokit.inside.hook import lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from reprokit.inside.hook.begin import Notes
@@ -35,9 +34,13 @@ def facts(notes: Notes) -> dict[str, object]:
     """What the hook did and what is in force now."""
     pid = os.getpid()
     in_force: dict[str, object] = {"python": _python()}
-    for name, look in (("numpy", _numpy), ("torch", _torch)):
+    for name, look in (("numpy", NUMPY), ("torch", TORCH)):
         if name in sys.modules:
-            in_force[name] = look(sys.modules[name], notes)
+            in_force[name] = _each(look, sys.modules[name], name, notes)
+    seeded = dict(notes.seeded)
+    if pid != notes.pid:
+        # Python itself seeds `random` anew in every fork, from the system's entropy.
+        seeded.pop("random", None)
     return {
         "schema": SCHEMA,
         "pid": pid,
@@ -46,7 +49,7 @@ def facts(notes: Notes) -> dict[str, object]:
         "ranks": {name: os.environ[name] for name in RANKS if name in os.environ},
         "seed": notes.seed,
         "determinism": notes.determinism,
-        "seeded": notes.seeded,
+        "seeded": seeded,
         "applied": notes.applied,
         "in_force": in_force,
         "errors": notes.errors,
@@ -80,44 +83,28 @@ def _python() -> dict[str, object]:
     }
 
 
-def _numpy(numpy: Any, notes: Notes) -> dict[str, object]:
-    look = {"version": lambda: numpy.__version__, "path": lambda: numpy.__file__}
-    return _each(look, "numpy", notes)
+def _each(look: dict[str, object], module: Any, library: str, notes: Notes) -> dict[str, object]:
+    """Each fact asked for by itself: one that this version lacks or refuses is noted as failed.
 
-
-def _torch(torch: Any, notes: Notes) -> dict[str, object]:
-    cudnn = torch.backends.cudnn
-    look: dict[str, Callable[[], object]] = {
-        "version": lambda: str(torch.__version__),
-        "git_version": lambda: torch.version.git_version,
-        "initial_seed": torch.initial_seed,
-        "deterministic_algorithms": lambda: _mode(torch),
-        "cudnn.benchmark": lambda: cudnn.benchmark,
-        "cudnn.deterministic": lambda: cudnn.deterministic,
-        "cudnn.allow_tf32": lambda: cudnn.allow_tf32,
-        "cuda.matmul.allow_tf32": lambda: torch.backends.cuda.matmul.allow_tf32,
-        "float32_matmul_precision": torch.get_float32_matmul_precision,
-        "num_threads": torch.get_num_threads,
-        "num_interop_threads": torch.get_num_interop_threads,
-        "cpu_capability": lambda: str(torch.backends.cpu.get_cpu_capability()),
-        "mkldnn": lambda: torch.backends.mkldnn.enabled,
-        "default_dtype": lambda: str(torch.get_default_dtype()),
-        "cuda": lambda: _cuda(torch),
-    }
-    return _each(look, "torch", notes)
-
-
-def _each(look: dict[str, Callable[[], object]], library: str, notes: Notes) -> dict[str, object]:
-    """Each fact asked for by itself: one that this version lacks or refuses is noted as failed."""
+    `look` gives for each fact the path of a value or function in the module, or a function of ours.
+    """
     found: dict[str, object] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name, ask in look.items():
+        for name, how in look.items():
             try:
-                found[name] = ask()
+                found[name] = how(module) if callable(how) else _ask(module, str(how))
             except Exception as error:
                 notes.failed("%s.%s at exit" % (library, name), error)
     return found
+
+
+def _ask(module: Any, path: str) -> object:
+    value = module
+    for part in path.split("."):
+        value = getattr(value, part)
+    value = value() if callable(value) else value
+    return value if isinstance(value, (int, float)) or value is None else str(value)
 
 
 def _mode(torch: Any) -> str:
@@ -151,3 +138,23 @@ def _device(torch: Any, index: int) -> dict[str, object]:
         "memory_bytes": about.total_memory,
         "peak_bytes": torch.cuda.max_memory_allocated(index),
     }
+
+
+NUMPY: dict[str, object] = {"version": "__version__", "path": "__file__"}
+TORCH: dict[str, object] = {
+    "version": "__version__",
+    "git_version": "version.git_version",
+    "initial_seed": "initial_seed",
+    "deterministic_algorithms": _mode,
+    "cudnn.benchmark": "backends.cudnn.benchmark",
+    "cudnn.deterministic": "backends.cudnn.deterministic",
+    "cudnn.allow_tf32": "backends.cudnn.allow_tf32",
+    "cuda.matmul.allow_tf32": "backends.cuda.matmul.allow_tf32",
+    "float32_matmul_precision": "get_float32_matmul_precision",
+    "num_threads": "get_num_threads",
+    "num_interop_threads": "get_num_interop_threads",
+    "cpu_capability": "backends.cpu.get_cpu_capability",
+    "mkldnn": "backends.mkldnn.enabled",
+    "default_dtype": "get_default_dtype",
+    "cuda": _cuda,
+}

@@ -16,21 +16,22 @@ def _begin() -> None:
     try:
         from reprokit.inside.hook import begin
 
-        begin.begin(run_dir)
+        begin.begin(run_dir, note)
     except Exception as error:
-        _note(os.path.join(run_dir, "observed"), "%s: %s" % (type(error).__name__, error))
+        note(run_dir, "hook: %s: %s" % (type(error).__name__, error))
 
 
-def _note(folder: str, words: str) -> None:
-    """Write that the hook itself did not start, without any code of the hook."""
+def note(run_dir: str, words: str) -> None:
+    """Write that the hook itself failed, without any code of the hook."""
     import json
 
-    note = {"schema": "reprokit/observed/1", "pid": os.getpid(), "errors": ["hook: " + words]}
+    facts = {"schema": "reprokit/observed/1", "pid": os.getpid(), "errors": [words]}
+    folder = os.path.join(run_dir, "observed")
     path = os.path.join(folder, "%d.json" % os.getpid())
     try:
         os.makedirs(folder, exist_ok=True)
         with open(path + ".tmp", "w", encoding="utf-8") as stream:
-            json.dump(note, stream)
+            json.dump(facts, stream)
         os.replace(path + ".tmp", path)
     except OSError:
         # The run folder cannot be written: there is no place left to say so, and the training
