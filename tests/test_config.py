@@ -11,19 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reprokit.checks import Spot, checked, size_text, version_text
 from reprokit.config import (
     MAX_SEED,
     Dataset,
     Outputs,
     ProjectConfig,
     Resources,
-    Spot,
-    checked,
     fill,
     load_config,
     parse_config,
-    size_text,
-    version_text,
 )
 from reprokit.errors import ConfigError, Problem
 from reprokit.strictyaml import parse

@@ -17,6 +17,7 @@ from reprokit.redact import cut
 OnStep = Callable[[str, int, int], None]
 _KEPT_LINES = 40
 _SHOWN_LINES = 12
+_SHOWN_NAME = 120
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Build:
         labels: labels of the image.
         contexts: named contexts: folders that replace stages of the same name.
         secret_files: secret's id -> file.
-        secrets: secret's id -> value; handed over in the environment, so not on the disk and not in the argv.
+        secrets: secret's id -> value; goes through the environment: not on the disk, not in an argv.
         log: file that gets all that the build says.
     """
 
@@ -51,7 +52,7 @@ class Build:
 
 
 def buildx_argv(build: Build) -> list[str]:
-    """The argv. The engine's own builder is named, as an image of any other would not be in the engine."""
+    """The argv. It names the engine's own builder: an image of any other is not in the engine."""
     argv = ["docker", "buildx", "build", "--builder", "default", "--progress", "rawjson"]
     # Attestations hold the time of the build: with them no two builds give the same image.
     argv += ["--provenance=false", "--sbom=false"]
@@ -84,7 +85,7 @@ def run_build(
 
     Raises:
         ReproKitError: whatever `explain` made of the failed step.
-        MachineError: buildx is missing, the disk is full, or a step failed; with its last lines and the log.
+        MachineError: no buildx, a full disk, or a step failed: with its last lines and the log.
     """
     environment = engine_environment()
     environment.pop("SOURCE_DATE_EPOCH", None)
@@ -99,7 +100,7 @@ def run_build(
 
 
 class Progress:
-    """Reads buildx's JSON lines: writes the log for people, counts steps, keeps the end of each step's output."""
+    """Reads buildx's JSON lines: writes the log, counts steps, keeps the end of what each printed."""
 
     def __init__(self, log: TextIO, on_step: OnStep) -> None:
         self._log = log
@@ -127,7 +128,7 @@ class Progress:
             self._output(entry["vertex"], base64.b64decode(entry.get("data") or ""))
 
     def tail(self) -> list[str]:
-        """The end of what the failed step printed; of what buildx itself said where no step failed."""
+        """The end of what the failed step printed, or buildx itself where no step failed."""
         return list(self._lines.get(self.failed or "", ())) or list(self.plain)
 
     def step(self) -> str | None:
@@ -153,7 +154,7 @@ class Progress:
             self.failed = digest
             self._log.write(f"!! {cut(error)}\n")
         if not name.startswith("[internal]"):
-            self._on_step(name, len(self._done), len(self._names))
+            self._on_step(shown(name), len(self._done), len(self._names))
 
     def _output(self, digest: str, data: bytes) -> None:
         *lines, rest = (self._unfinished.pop(digest, b"") + data).split(b"\n")
@@ -176,7 +177,7 @@ def failure(
         return MachineError(
             "no-buildx",
             "the docker program has no buildx, which builds the images",
-            hint="install it: `sudo apt-get install docker-buildx-plugin` (Debian's own: `docker-buildx`)",
+            hint="`sudo apt-get install docker-buildx-plugin` (`docker-buildx` from Debian)",
         )
     if "no space left on device" in said:
         return MachineError(
@@ -189,7 +190,7 @@ def failure(
     if explained is not None:
         return explained
     step = (
-        f"at `{_one_line(progress.step() or '')}`" if progress.step() else "before its first step"
+        f"at `{shown(progress.step() or '')}`" if progress.step() else "before its first step"
     )
     shown = [line for line in lines if line.strip()][-_SHOWN_LINES:]
     return MachineError(
@@ -205,6 +206,12 @@ _NO_BUILDX = re.compile(
 )
 
 
+def shown(name: str) -> str:
+    """A step's name for people: without the mounts, and what our layers do in a few words."""
+    words = re.sub(r"--mount=\S+\s+|/run/reprokit/(recipe/|locks/)?", "", " ".join(name.split()))
+    return words.replace("RUN layer ", "")[:_SHOWN_NAME]
+
+
 def _document(line: bytes) -> dict[str, Any] | None:
     import json
 
@@ -215,11 +222,6 @@ def _document(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
-
-
-def _one_line(name: str) -> str:
-    words = " ".join(name.split())
-    return re.sub(r"--mount=\S+ ", "", words)[:160]
 
 
 def _variable(secret: str) -> str:

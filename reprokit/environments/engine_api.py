@@ -1,6 +1,7 @@
 """Questions to a Docker engine over its own socket: is it there, and has it this image?
 
-Importing the docker SDK takes 0.1 s, all that `reprokit run` may cost; asking over the socket takes a millisecond.
+Importing the docker SDK takes 0.1 s, all that `reprokit run` may cost; a question over the socket takes
+1 to 10 ms.
 """
 
 import os
@@ -11,10 +12,11 @@ from typing import Any
 from reprokit.errors import MachineError
 
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
-# Docker 23: the first whose own BuildKit reads our Dockerfiles (here-documents without a `# syntax=` line).
+# Docker 23: the first whose own BuildKit reads here-documents without a `# syntax=` line.
 OLDEST_API = (1, 42)
 PING_S = 2.0
 ANSWER_S = 30.0
+OK, NOT_FOUND = 200, 404
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class _Answer:
 
 
 def endpoint() -> str:
-    """The engine's address: what DOCKER_HOST says, else the machine's own socket; as the docker SDK has it."""
+    """The engine's address: DOCKER_HOST, else the machine's own socket; as the docker SDK has it."""
     return os.environ.get("DOCKER_HOST") or DEFAULT_ENDPOINT
 
 
@@ -43,7 +45,7 @@ def engine_trouble() -> Trouble | None:
         answer = _get("/_ping", timeout=PING_S)
     except OSError as error:
         return _no_answer(error)
-    if answer.status != 200:
+    if answer.status != OK:
         return Trouble(f"{endpoint()} answers with {answer.status}", "look at the engine's own log")
     if "libpod-api-version" in answer.headers:
         return Trouble("podman answers here, and it cannot build with BuildKit", "install Docker")
@@ -73,7 +75,7 @@ def need_engine() -> None:
 
 
 def inspect_image(reference: str) -> dict[str, Any] | None:
-    """What the engine knows about a local image; None when it has none of that name. Never asks a registry.
+    """What the engine knows about a local image, or None. It never asks a registry.
 
     Raises:
         MachineError: the engine does not answer, or answers with an error.
@@ -84,10 +86,10 @@ def inspect_image(reference: str) -> dict[str, Any] | None:
         answer = _get(f"/images/{reference}/json", timeout=ANSWER_S)
     except OSError as error:
         raise _refusal(_no_answer(error)) from error
-    if answer.status == 404:
+    if answer.status == NOT_FOUND:
         return None
     document = json.loads(answer.body)
-    if answer.status != 200 or not isinstance(document, dict):
+    if answer.status != OK or not isinstance(document, dict):
         raise MachineError(
             "engine-refused",
             f"the Docker engine cannot say what `{reference}` is",
@@ -109,13 +111,13 @@ def _get(path: str, *, timeout: float) -> _Answer:
             raw += piece
     head, found, body = bytes(raw).partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
-    words = first.split()
-    if not found or len(words) < 2 or not words[1].isdigit():
+    status = first.partition(" ")[2][:3]
+    if not found or not status.isdigit():
         raise OSError(f"{address} does not speak HTTP")
     headers = {
         name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
     }
-    return _Answer(int(words[1]), headers, body)
+    return _Answer(int(status), headers, body)
 
 
 def _connect(scheme: str, place: str, timeout: float) -> socket.socket:

@@ -1,7 +1,7 @@
-"""A stack, a project and their locks -> an image in the engine, built once and found again by its name.
+"""A stack, a project and their locks -> an image in the engine, built once and found by its name.
 
-The image is named by its content (`env_id`), so whether it is there is one question to the engine. Only its
-absence leads to a build.
+The image is named by its content (`env_id`): whether it is there is one question to the engine, and only
+its absence leads to a build.
 """
 
 import re
@@ -109,7 +109,7 @@ def ready(
     try:
         text = _dockerfile(home, env_id, target).read_text("utf-8")
     except FileNotFoundError:
-        # Made by another user or before the store was emptied: a build from the engine's cache writes it again.
+        # By another user, or the store was emptied: a build from the engine's cache writes it.
         return None
     if labels.get(LABEL_ENVIRONMENT) != env_id or LABEL_BASE not in labels:
         return None
@@ -294,7 +294,7 @@ def _dockerfile(home: Path, env_id: str, target: Target) -> Path:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a build that was killed left behind; the caller holds the lock of this environment."""
+    """Remove what a killed build left behind; the caller holds the lock of this environment."""
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("build-*"):
         shutil.rmtree(left, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""The user's package settings -> what an image build is given of them: secrets, and local wheels as folders.
+"""The user's package settings -> what an image build is given of them: secrets and local packages.
 
-A build cannot see the machine's folders, so packages that lie on it are put in a folder of their own, only those
-that a lock names; everything else goes in as a build secret, which no layer and no history keeps.
+A build cannot see the machine's folders: the packages on them that a lock names are put together in one
+folder. All else goes in as a build secret, which no layer and no history keeps.
 """
 
 import os
@@ -25,6 +25,8 @@ _DEFAULTS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _HREF = re.compile(r"""href\s*=\s*["']?([^"'>\s#]+)""", re.IGNORECASE)
 # What BuildKit takes as one secret.
 _SECRET_LIMIT = 500 * 1024
+# name-version-python-abi-platform.whl
+_WHEEL_PARTS = 5
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ def split_sources(environment: Mapping[str, str], options: tuple[str, ...]) -> S
     """Tell what a build can use as it is from what lies on this machine's disk.
 
     Args:
-        environment: the environment that uv runs with on this machine (`PackageSettings.uv_environment`).
+        environment: uv's environment on this machine (`PackageSettings.uv_environment`).
         options: uv's options on this machine.
 
     Raises:
-        MachineError: a certificate that the settings name is not there, or is too large for a build.
+        MachineError: a certificate in the settings is not there, or is too large for a build.
     """
     told = {name: value for name, value in environment.items() if _TOLD.fullmatch(name) and value}
     folders = _take_local(told, "UV_FIND_LINKS", ",")
@@ -122,7 +124,7 @@ def distribution(filename: str) -> tuple[str, str] | None:
     """Name and version of a package's file; None for other files."""
     if filename.endswith(".whl"):
         parts = filename.split("-")
-        return (normalise(parts[0]), parts[1]) if len(parts) >= 5 else None
+        return (normalise(parts[0]), parts[1]) if len(parts) >= _WHEEL_PARTS else None
     stem = next(
         (filename.removesuffix(end) for end in (".tar.gz", ".zip") if filename.endswith(end)), ""
     )

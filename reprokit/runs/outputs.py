@@ -65,7 +65,7 @@ def tidy(paths: RunPaths) -> None:
 
     plan = files.read_json(paths.plan)
     ours = {paths.work / plan["cwd"] / name for name in plan["keep"]}
-    ours |= {paths.work / name for name in plan["places"]}
+    ours |= {paths.work / name for name in plan.get("places", {})}
     for stray in leftovers(Source.from_json(files.read_json(paths.source)), paths.work):
         if stray not in ours:
             _keep(stray, paths.root / "outputs" / "stray" / stray.relative_to(paths.work))

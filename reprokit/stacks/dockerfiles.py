@@ -1,4 +1,4 @@
-"""A `Stack` -> the text of its Dockerfiles: the same bytes for the same stack, on every machine and on every day."""
+"""A `Stack` -> the text of its Dockerfiles: the same bytes for the same stack, anywhere, any day."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ UV_VERSION = "0.13.8"
 
 @dataclass(frozen=True)
 class GeneratedFile:
-    """A generated file: where it belongs and whether what was there differs from what it should hold."""
+    """A generated file: where it belongs, and whether what was there is not what it should hold."""
 
     path: Path
     changed: bool
 
 
 def prod_dockerfile(stack: Stack) -> str:
-    """The Dockerfile with the stages `environment` (what a run uses) and `prod` (with the code in it)."""
+    """The Dockerfile with the stages `environment` (what a run uses) and `prod` (with the code)."""
     return _render("prod.Dockerfile.j2", stack, "prod")
 
 
@@ -37,7 +37,7 @@ def dev_dockerfile(stack: Stack) -> str:
 
 
 def dockerignore(stack: Stack, kind: Kind) -> str:
-    """What of the workspace is kept from the engine when the Dockerfile of `kind` is built by hand."""
+    """What the engine gets to see of the workspace when the Dockerfile is built by hand."""
     return _render("dockerignore.j2", stack, kind)
 
 
@@ -74,7 +74,7 @@ def write_dockerfiles(
 
 
 def recipe_digest() -> str:
-    """Digest of all that decides an image beside its stack and locks; a part of an image's `env_id`.
+    """Digest of what decides an image beside its stack and locks: a part of an image's `env_id`.
 
     On the hot path of `reprokit run`: the templates are read, not rendered.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trainings import Training, site_packages
+from trainings import Training, interpreters, site_packages
 
 from reprokit.inside.hook import lines
 
@@ -21,6 +21,14 @@ def test_python_s_own_generator_is_seeded(training: Training) -> None:
     training.seed = 7
     assert first.out == again.out != training.run("-c", RANDOM).out
     assert first.observed[0]["seeded"] == {"random": 42}
+
+
+@pytest.mark.parametrize("python", interpreters(), ids=lambda path: Path(path).parts[-3])
+def test_every_python_of_this_machine_is_seeded_alike(training: Training, python: str) -> None:
+    training.python = python
+    ended = training.run("-c", RANDOM)
+    assert (ended.out, ended.err) == ("0.6394267984578837\n", "")
+    assert ended.observed[0]["errors"] == []
 
 
 def test_a_generator_that_start_up_code_imported_is_seeded_too(

@@ -1,6 +1,7 @@
 """Running scripts as a run does, for the tests of this folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -76,3 +77,20 @@ def site_packages(python: Path) -> Path:
     """The site-packages of a virtual environment."""
     (found,) = (python.parent.parent / "lib").glob("python3*/site-packages")
     return found
+
+
+def interpreters() -> list[str]:
+    """The Python of these tests, and every other one from 3.7 on that this machine has."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    others = [str(path) for path in pyenv.glob("versions/3.*/bin/python")]
+    others += [
+        shutil.which(f"python3.{minor}", path="/usr/bin:/usr/local/bin") or ""
+        for minor in range(7, 20)
+    ]
+    minor = {path: _minor(path) for path in others if path}
+    return [sys.executable, *sorted(path for path in minor if minor[path] >= 7)]
+
+
+def _minor(python: str) -> int:
+    code = "import sys; print(sys.version_info[1])"
+    return int(subprocess.run([python, "-c", code], capture_output=True, check=True).stdout)
