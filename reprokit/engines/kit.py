@@ -54,5 +54,19 @@ def _write(kit: Path, files: dict[str, bytes]) -> None:
         path = unfinished / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    _compile(unfinished)
     unfinished.rename(kit)
     sync_folder(str(kit.parent))
+
+
+def _compile(kit: Path) -> None:
+    """Byte code for the Python that we run on, and so for most stacks: where the kit is read-only none can be made.
+
+    Unchecked: the kit is named by its content. Where a file needs a newer Python than ours, its own error will tell.
+    """
+    import compileall
+    from py_compile import PycInvalidationMode
+
+    compileall.compile_dir(
+        str(kit), quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH, stripdir=str(kit)
+    )

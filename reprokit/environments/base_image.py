@@ -60,7 +60,7 @@ def resolve_base(
 
 
 def substitute(ref: str, other_names: Mapping[str, str]) -> str:
-    """The name to use in place of `ref`: set for it whole, or for its repository, without the tag."""
+    """The name to use in place of `ref`: set for the whole of it, or for its repository."""
     if ref in other_names:
         return other_names[ref]
     repository = _repository(ref)
@@ -85,8 +85,8 @@ def choose_base(image: BaseImage, name: str, found: Mapping[str, Any]) -> Base:
             "base-image-moved",
             f"the base image {name} is {here[0]} here, and the stack pins {image.digest}",
             where=name,
-            hint=f"`docker pull {wanted} && docker tag {wanted} {name}` brings the pinned one back; "
-            "or write the new digest into stack.yaml",
+            hint=f"`docker pull {wanted} && docker tag {wanted} {name}` brings back the "
+            "pinned one; or write the new digest into stack.yaml",
         )
     digest = image.digest if image.digest in digests else next(iter(digests), None)
     if digest is None:

@@ -34,7 +34,7 @@ class Build:
         labels: labels of the image.
         contexts: named contexts: folders that replace stages of the same name.
         secret_files: secret's id -> file.
-        secrets: secret's id -> value; goes through the environment: not on the disk, not in an argv.
+        secrets: secret's id -> value; handed over in the environment: on no disk, in no argv.
         log: file that gets all that the build says.
     """
 
@@ -100,7 +100,7 @@ def run_build(
 
 
 class Progress:
-    """Reads buildx's JSON lines: writes the log, counts steps, keeps the end of what each printed."""
+    """Reads buildx's JSON lines: writes the log, counts steps, keeps the end of their output."""
 
     def __init__(self, log: TextIO, on_step: OnStep) -> None:
         self._log = log
@@ -189,13 +189,11 @@ def failure(
     explained = explain("\n".join(lines)) if progress.failed else None
     if explained is not None:
         return explained
-    step = (
-        f"at `{shown(progress.step() or '')}`" if progress.step() else "before its first step"
-    )
-    shown = [line for line in lines if line.strip()][-_SHOWN_LINES:]
+    step = f"at `{shown(progress.step() or '')}`" if progress.step() else "before its first step"
+    last = [line for line in lines if line.strip()][-_SHOWN_LINES:]
     return MachineError(
         "image-build",
-        "\n".join([f"the image build failed {step}:", *(f"  {line}" for line in shown)]),
+        "\n".join([f"the image build failed {step}:", *(f"  {line}" for line in last)]),
         where=str(log),
         hint="the whole log is in the file above",
     )

@@ -1,7 +1,7 @@
 """Questions to a Docker engine over its own socket: is it there, and has it this image?
 
-Importing the docker SDK takes 0.1 s, all that `reprokit run` may cost; a question over the socket takes
-1 to 10 ms.
+Importing the docker SDK takes 0.1 s, which is all that `reprokit run` may cost; a question over the
+socket takes 1 to 10 ms.
 """
 
 import os
@@ -35,7 +35,7 @@ class _Answer:
 
 
 def endpoint() -> str:
-    """The engine's address: DOCKER_HOST, else the machine's own socket; as the docker SDK has it."""
+    """The engine's address: DOCKER_HOST, else the machine's own socket, as for the SDK."""
     return os.environ.get("DOCKER_HOST") or DEFAULT_ENDPOINT
 
 

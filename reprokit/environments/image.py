@@ -1,7 +1,7 @@
 """A stack, a project and their locks -> an image in the engine, built once and found by its name.
 
-The image is named by its content (`env_id`): whether it is there is one question to the engine, and only
-its absence leads to a build.
+The image is named by its content (`env_id`): whether it is there is one question to the engine, and
+only its absence leads to a build.
 """
 
 import re

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from reprokit import layout
 from reprokit.config import ProjectConfig
 from reprokit.environments.engine_api import engine_trouble
 from reprokit.plan import stack_name
@@ -71,7 +72,7 @@ def provide(
     locked = load_locked(workspace.root, stack_name(config), project)
     if engine == "venv":
         return _venv(locked, on_line)
-    return _image(workspace, locked, config, project, on_line)
+    return _image(workspace, locked, config, on_line)
 
 
 def _venv(locked: LockedRequirements, on_line: Callable[[str], None]) -> Environment:
@@ -85,7 +86,29 @@ def _image(
     workspace: Workspace,
     locked: LockedRequirements,
     config: ProjectConfig,
-    project: Path,
     on_line: Callable[[str], None],
 ) -> Environment:
-    raise NotImplementedError
+    from reprokit.environments import image
+    from reprokit.environments.identity import env_id
+    from reprokit.stacks.dockerfiles import recipe_digest
+    from reprokit.stacks.model import load_stack
+
+    stack = load_stack(workspace.root, stack_name(config))
+    parts = {"image": str(stack.image), "system": list(stack.system), "recipe": recipe_digest()}
+    name = env_id("image", locked, parts)
+    made = image.ready(name, stack.name, config.project, home=layout.home()) or image.ensure(
+        image.ImageOrder(name, stack, config.project, locked),
+        home=layout.home(),
+        base_images=workspace.base_images,
+        on_step=lambda step, done, known: on_line(f"[{done}/{known}] {step}"),
+    )
+    return Environment(
+        name,
+        "image",
+        made.reference,
+        locked.digests,
+        locked.text(),
+        digest=made.digest,
+        base=made.base_digest,
+        dockerfile=made.dockerfile,
+    )

@@ -1,7 +1,7 @@
 """The user's package settings -> what an image build is given of them: secrets and local packages.
 
-A build cannot see the machine's folders: the packages on them that a lock names are put together in one
-folder. All else goes in as a build secret, which no layer and no history keeps.
+A build cannot see the machine's folders: the packages in them that a lock names are put together in
+one folder. All else goes in as a build secret, which no layer and no history keeps.
 """
 
 import os
@@ -93,7 +93,7 @@ def _take_local(told: dict[str, str], name: str, separator: str | None) -> list[
 
 
 def _without_default(told: dict[str, str]) -> tuple[str, ...]:
-    """Where the default index was a local one, another takes its place: uv's own was never asked for."""
+    """In place of a default index on the disk another is taken: uv's own was not asked for."""
     *others, last = ("", *told.pop("UV_INDEX", "").split())
     if not last:
         return ("--no-index",)

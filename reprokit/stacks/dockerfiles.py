@@ -1,4 +1,4 @@
-"""A `Stack` -> the text of its Dockerfiles: the same bytes for the same stack, anywhere, any day."""
+"""A `Stack` -> the text of its Dockerfiles: the same bytes for the same stack, always."""
 
 import hashlib
 from dataclasses import dataclass

@@ -156,8 +156,10 @@ def lock_stack(
         NotFoundError: there is no such stack.
         MachineError: an index is unreachable or lacks a package. The locks of before are intact.
     """
+    from reprokit.stacks.model import load_stack
+
     folder = stack_folder(workspace_root, stack)
-    job = _job(workspace_root, stack, resolver, exclude_newer, upgrade=upgrade)
+    job = _Job(load_stack(workspace_root, stack), resolver, exclude_newer, upgrade=upgrade)
     asked = given.stack_digest(folder / STACK_FILE)
     wanted = job.stack
     base = job.resolve(folder / STACK_LOCK, (wanted.torch_pin, *wanted.requirements), asked)
@@ -181,13 +183,15 @@ def lock_project(
         NotFoundError: there is no such stack.
         MachineError: an index is unreachable or lacks a package. The lock of before is intact.
     """
+    from reprokit.stacks.model import load_stack
+
     base = check_stack_lock(workspace_root, stack)
     wanted = given.read_inputs(project_dir)
     path = project_lock_path(project_dir, stack)
     if not wanted.requirements and not path.exists():
         return None
     given.check_requirements(wanted)
-    job = _job(workspace_root, stack, resolver, exclude_newer, upgrade=upgrade)
+    job = _Job(load_stack(workspace_root, stack), resolver, exclude_newer, upgrade=upgrade)
     lock = job.resolve(
         path,
         tuple(line.text for line in wanted.requirements),
@@ -198,14 +202,25 @@ def lock_project(
     return _write(path, lock)
 
 
-@dataclass(frozen=True)
 class _Job:
     """One call of `reprokit lock` on one stack."""
 
-    stack: "Stack"
-    resolver: str
-    upgrade: bool
-    exclude_newer: str | None
+    def __init__(
+        self,
+        stack: "Stack",
+        resolver: str,
+        exclude_newer: str | None,
+        *,
+        upgrade: bool,
+    ) -> None:
+        from reprokit.stacks.resolve import find_source
+        from reprokit.stacks.resolve import resolver as named
+
+        self.stack = stack
+        self._resolve = named(resolver)
+        self._exclude_newer = exclude_newer
+        self._upgrade = upgrade
+        self._source = find_source(stack.torch_pin.partition("==")[2])
 
     def resolve(
         self,
@@ -217,34 +232,24 @@ class _Job:
         limits: tuple[str, ...] = (),
     ) -> Lock:
         """The new lock for `path`, not yet written."""
-        from reprokit.stacks.pipconfig import read_settings
-        from reprokit.stacks.resolve import Question, resolver
+        from reprokit.stacks.resolve import Question
 
         below = base.pins if base else ()
-        before = () if self.upgrade else _pins_of(path)
+        before = () if self._upgrade else _pins_of(path)
         question = Question(
             requirements=requirements,
             constraints=(*map(str, below), *limits),
             preferences=tuple(map(str, before)),
             python=self.stack.python,
             platform=self.stack.platform,
-            torch=self.stack.torch_pin.partition("==")[2],
-            exclude_newer=self.exclude_newer,
+            exclude_newer=self._exclude_newer,
         )
-        answer = resolver(self.resolver)(question, read_settings())
-        header = Header(
-            self.stack.name, self.stack.python, self.stack.platform, answer.resolver, asked
-        )
+        answer = self._resolve(question, self._source)
         names = {pin.name for pin in below}
-        return Lock(header, tuple(pin for pin in answer.pins if pin.name not in names))
-
-
-def _job(
-    workspace_root: Path, stack: str, resolver: str, exclude_newer: str | None, *, upgrade: bool
-) -> _Job:
-    from reprokit.stacks.model import load_stack
-
-    return _Job(load_stack(workspace_root, stack), resolver, upgrade, exclude_newer)
+        return Lock(
+            Header(self.stack.name, self.stack.python, self.stack.platform, answer.resolver, asked),
+            tuple(pin for pin in answer.pins if pin.name not in names),
+        )
 
 
 def _dev_digest(tools: tuple[str, ...], base: Lock) -> str:

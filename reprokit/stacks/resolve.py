@@ -10,7 +10,7 @@ from pathlib import Path
 from reprokit import process
 from reprokit.errors import ConfigError, MachineError
 from reprokit.stacks.model import PYTORCH_INDEX, UV_PLATFORMS
-from reprokit.stacks.pipconfig import PackageSettings, without_credentials
+from reprokit.stacks.pipconfig import PackageSettings, read_settings, without_credentials
 from reprokit.stacks.requirements import Pin, parse_pins
 from reprokit.stacks.uvtool import explain, run_uv, torch_backend, uv_version
 
@@ -26,7 +26,6 @@ class Question:
             more package does not move the others.
         python: e.g. `3.11` (as its first release) or `3.11.7`.
         platform: e.g. `linux/amd64`.
-        torch: the exact build that the stack pins, e.g. `2.13.0+cpu`.
         exclude_newer: RFC 3339 time or date; files uploaded later are not looked at.
     """
 
@@ -35,8 +34,26 @@ class Question:
     preferences: tuple[str, ...]
     python: str
     platform: str
-    torch: str | None
     exclude_newer: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where packages come from: the user's settings, and PyTorch's own index if those lack torch."""
+
+    settings: PackageSettings
+    torch_backend: str | None
+
+
+def find_source(torch_version: str) -> Source:
+    """Ask pip for the user's settings, and them for this build of torch (see `torch_backend`).
+
+    Raises:
+        MachineError: pip's configuration is broken, or the user's index cannot be reached.
+    """
+    settings = read_settings()
+    with tempfile.TemporaryDirectory(prefix="reprokit-lock-") as folder:
+        return Source(settings, torch_backend(torch_version, settings, cwd=Path(folder)))
 
 
 @dataclass(frozen=True)
@@ -47,10 +64,10 @@ class Resolution:
     resolver: str
 
 
-Resolver = Callable[[Question, PackageSettings], Resolution]
+Resolver = Callable[[Question, Source], Resolution]
 
 
-def resolve_with_uv(question: Question, settings: PackageSettings) -> Resolution:
+def resolve_with_uv(question: Question, source: Source) -> Resolution:
     """Resolve with `uv pip compile`, for the platform and the Python of the question.
 
     Raises:
@@ -59,12 +76,11 @@ def resolve_with_uv(question: Question, settings: PackageSettings) -> Resolution
         IntegrityError: a package has no hash on its index.
     """
     with tempfile.TemporaryDirectory(prefix="reprokit-lock-") as folder:
-        backend = torch_backend(question.torch, settings, cwd=Path(folder))
-        text = _uv_compile(question, settings, Path(folder), backend)
+        text = _uv_compile(question, source, Path(folder))
     return Resolution(parse_pins(text, where="uv's answer"), f"uv {uv_version()}")
 
 
-def resolve_with_pip_tools(question: Question, settings: PackageSettings) -> Resolution:
+def resolve_with_pip_tools(question: Question, source: Source) -> Resolution:
     """Resolve with pip-tools' `pip-compile`, for the Python and platform that we run on.
 
     pip-compile chooses the versions; uv reads the hashes of exactly those. With
@@ -79,8 +95,7 @@ def resolve_with_pip_tools(question: Question, settings: PackageSettings) -> Res
     """
     _same_machine(question)
     with tempfile.TemporaryDirectory(prefix="reprokit-lock-") as folder:
-        backend = torch_backend(question.torch, settings, cwd=Path(folder))
-        chosen = _pip_compile(question, settings, Path(folder), backend)
+        chosen = _pip_compile(question, source, Path(folder))
         exact = replace(
             question,
             requirements=chosen,
@@ -88,7 +103,7 @@ def resolve_with_pip_tools(question: Question, settings: PackageSettings) -> Res
             preferences=(),
             python="{}.{}.{}".format(*sys.version_info[:3]),
         )
-        pins = parse_pins(_uv_compile(exact, settings, Path(folder), backend), where="uv's answer")
+        pins = parse_pins(_uv_compile(exact, source, Path(folder)), where="uv's answer")
     if extra := {str(pin) for pin in pins} - set(chosen):
         raise MachineError(
             "resolvers-differ",
@@ -112,9 +127,7 @@ def resolver(name: str) -> Resolver:
     return RESOLVERS[name]
 
 
-def _uv_compile(
-    question: Question, settings: PackageSettings, folder: Path, backend: str | None
-) -> str:
+def _uv_compile(question: Question, source: Source, folder: Path) -> str:
     arguments = ["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]
     arguments += ["--python-version", question.python]
     arguments += ["--python-platform", UV_PLATFORMS[question.platform]]
@@ -123,15 +136,13 @@ def _uv_compile(
     if question.exclude_newer:
         arguments += ["--exclude-newer", question.exclude_newer]
     arguments += _files(question, folder)
-    done = run_uv(arguments, settings, cwd=folder, torch_backend=backend)
+    done = run_uv(arguments, source.settings, cwd=folder, torch_backend=source.torch_backend)
     if done.code:
-        raise explain(done.code, done.error_text, settings)
+        raise explain(done.code, done.error_text, source.settings)
     return (folder / "out.txt").read_text("utf-8")
 
 
-def _pip_compile(
-    question: Question, settings: PackageSettings, folder: Path, backend: str | None
-) -> tuple[str, ...]:
+def _pip_compile(question: Question, source: Source, folder: Path) -> tuple[str, ...]:
     arguments = ["--quiet", "--no-config", "--no-header", "--no-annotate", "--strip-extras"]
     # Without --allow-unsafe setuptools is left out, and torch needs it.
     arguments += ["--allow-unsafe", "--no-emit-index-url", "--no-emit-trusted-host"]
@@ -141,10 +152,10 @@ def _pip_compile(
     done = process.run(
         [sys.executable, "-P", "-m", "piptools", "compile", *arguments, *_files(question, folder)],
         cwd=folder,
-        env=_pip_environment(settings, backend),
+        env=_pip_environment(source),
     )
     if done.code:
-        raise _pip_error(done.error_text, settings)
+        raise _pip_error(done.error_text, source.settings)
     lines = (folder / "out.txt").read_text("utf-8").splitlines()
     return tuple(line for line in lines if line and not line.startswith(("#", "-")))
 
@@ -161,11 +172,11 @@ def _lines(path: Path, lines: Sequence[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
-def _pip_environment(settings: PackageSettings, backend: str | None) -> dict[str, str]:
+def _pip_environment(source: Source) -> dict[str, str]:
     """The user's own, where pip finds its settings by itself, with PyTorch's index where needed."""
     environment = dict(os.environ)
-    if backend is not None:
-        extra = (*settings.extra_index_urls, PYTORCH_INDEX + backend)
+    if source.torch_backend is not None:
+        extra = (*source.settings.extra_index_urls, PYTORCH_INDEX + source.torch_backend)
         environment["PIP_EXTRA_INDEX_URL"] = " ".join(extra)
     return environment
 
