@@ -120,8 +120,16 @@ def is_locked(path: Path) -> bool:
 
 
 _REASONS = {
-    errno.ENOSPC: ("disk-full", "no space is left on the device", "free some space, then run the command again"),
-    errno.EDQUOT: ("disk-full", "your disk quota is used up", "free some space, then run the command again"),
+    errno.ENOSPC: (
+        "disk-full",
+        "no space is left on the device",
+        "free some space, then run the command again",
+    ),
+    errno.EDQUOT: (
+        "disk-full",
+        "your disk quota is used up",
+        "free some space, then run the command again",
+    ),
     errno.EROFS: ("read-only", "the file system is read-only", None),
     errno.EACCES: ("no-permission", "permission denied", None),
     errno.EPERM: ("no-permission", "operation not permitted", None),

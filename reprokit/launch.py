@@ -87,7 +87,7 @@ def ready(workspace: Workspace, request: Request, watcher: Watcher) -> Iterator[
         watcher.notice(f"engine {name}: {reason}")
     environment = provide(workspace, config, project, name, watcher.building)
     located = {key: item.locate(project, workspace.root) for key, item in config.data.items()}
-    data = _manifests(located)
+    data = _manifests(located, workspace.store)
     run_id, paths = store.reserve(workspace.store, config.project)
     try:
         with files.exclusive(paths.lock) as lock:
@@ -174,18 +174,20 @@ def _below(workspace: Workspace, paths: Iterable[Path]) -> list[PurePosixPath]:
 
 
 def _places(workspace: Workspace, source: Source, data: Iterable[Path]) -> dict[str, Path]:
-    return {
-        str(source.prefix / path): workspace.root / path for path in _below(workspace, data)
-    }
+    return {str(source.prefix / path): workspace.root / path for path in _below(workspace, data)}
 
 
-def _manifests(located: Mapping[str, Path]) -> "dict[str, DatasetManifest]":
+def _manifests(located: Mapping[str, Path], kept: Path) -> "dict[str, DatasetManifest]":
+    """The datasets as they are now; the store keeps each manifest once, under its digest."""
     if not located:
         return {}
-    from reprokit.data import manifest
+    from reprokit.data import keep, manifest
 
     cache = layout.home() / "data"
-    return {name: manifest(name, path, cache=cache) for name, path in located.items()}
+    found = {name: manifest(name, path, cache=cache) for name, path in located.items()}
+    for dataset in found.values():
+        keep(dataset, kept / ".datasets")
+    return found
 
 
 def _launch(
@@ -218,7 +220,11 @@ def _record(plan: Plan, environment: Environment, reason: str) -> RunRecord:
         argv=[cut(word) for word in plan.argv],
         engine=EngineRecord(plan.engine, reason),
         environment=EnvironmentRecord(
-            environment.id, environment.kind, environment.location, environment.digest, environment.base
+            environment.id,
+            environment.kind,
+            environment.location,
+            environment.digest,
+            environment.base,
         ),
         reprokit=__version__,
         host=os.uname().nodename,
@@ -238,8 +244,8 @@ def _write(
     texts = {
         paths.plan: json_text(launch.plan.document()),
         paths.config: config.to_yaml(),
-        paths.source: json_text(source.to_json()),
-        paths.data: json_text({name: dataset.to_json() for name, dataset in data.items()}),
+        paths.source: json_text({"schema": "reprokit/source/1", **source.to_json()}),
+        paths.data: json_text({name: dataset.summary() for name, dataset in data.items()}),
         paths.requirements: environment.requirements,
         paths.record: json_text(asdict(record)),
     }

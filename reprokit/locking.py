@@ -1,12 +1,13 @@
 """Locking a workspace: which stacks and projects there are, what of them is stale, and writing them anew."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reprokit.config import load_config
-from reprokit.errors import ConfigError, NotFoundError, Problem, ReproKitError
+from reprokit.errors import NotFoundError, Problem, ReproKitError
 from reprokit.plan import stack_name
 from reprokit.stacks import locks
 from reprokit.workspace import Workspace
@@ -38,20 +39,20 @@ def targets(workspace: Workspace, names: Sequence[str]) -> Targets:
     projects = [_project(Path(name)) for name in names if name not in stacks]
     return Targets(
         tuple(chosen),
-        tuple([item for item in known if item[1] in chosen] + [item for item in projects if item not in known or item[1] not in chosen]),
+        tuple(dict.fromkeys([item for item in known if item[1] in chosen] + projects)),
     )
 
 
 def check(workspace: Workspace, what: Targets) -> list[Problem]:
     """Every lock of `what` that is missing, stale or not safe. Reads files only."""
-    problems = []
-    for stack in what.stacks:
-        problems += _complaint(lambda stack=stack: locks.check_dev_lock(workspace.root, stack))
-    for project, stack in what.projects:
-        problems += _complaint(
-            lambda project=project, stack=stack: locks.load_locked(workspace.root, stack, project)
-        )
-    return list(dict.fromkeys(problems))
+    looks: list[Callable[[], object]] = [
+        partial(locks.check_dev_lock, workspace.root, stack) for stack in what.stacks
+    ]
+    looks += [
+        partial(locks.load_locked, workspace.root, stack, project)
+        for project, stack in what.projects
+    ]
+    return list(dict.fromkeys(problem for look in looks for problem in _complaint(look)))
 
 
 def write(
@@ -67,7 +68,7 @@ def write(
     Returns:
         For each lock: its path, how many pins it has, whether it changed.
     """
-    results = []
+    results: list[locks.LockResult] = []
     for stack in what.stacks:
         notice(f"locking stack {stack} with {resolver}")
         results += locks.lock_stack(workspace.root, stack, resolver=resolver, upgrade=upgrade)
@@ -92,7 +93,7 @@ def _line(
 def _complaint(look: Callable[[], object]) -> list[Problem]:
     try:
         look()
-    except (ConfigError, ReproKitError) as error:
+    except ReproKitError as error:
         return [Problem(error.where or "", error.message, error.hint)]
     return []
 

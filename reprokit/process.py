@@ -62,7 +62,9 @@ def run(
     except FileNotFoundError as error:
         raise missing(words[0], error) from error
     except PermissionError as error:
-        raise MachineError("cannot-execute", f"cannot execute {words[0]}", where=str(error)) from error
+        raise MachineError(
+            "cannot-execute", f"cannot execute {words[0]}", where=str(error)
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise MachineError(
             "timeout", f"`{words[0]}` gave no answer within {timeout:g} seconds"
@@ -165,7 +167,9 @@ def send(pid: int, number: signal.Signals, *, group: bool = False) -> bool:
 def missing(program: str, error: FileNotFoundError) -> MachineError:
     """The error for a program, or the folder it was to run in, that is not there."""
     if error.filename is not None and os.fspath(error.filename) != program:
-        return MachineError("no-folder", "the working folder is not there", where=str(error.filename))
+        return MachineError(
+            "no-folder", "the working folder is not there", where=str(error.filename)
+        )
     return MachineError(
         "no-program", f"`{program}` is not installed", hint=f"install {program} and put it on PATH"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from reprokit.errors import ConfigError, NotFoundError, Problem
 
@@ -76,7 +77,7 @@ def _load(root: Path) -> Workspace:
         return Workspace(root, root / "runs")
     from reprokit import strictyaml
 
-    settings = strictyaml.load(path).plain() or {}
+    settings: Any = strictyaml.load(path).plain() or {}
     problems: list[Problem] = []
     if not isinstance(settings, dict):
         settings, problems = {}, [Problem(str(path), "settings are a mapping")]
@@ -91,5 +92,7 @@ def _load(root: Path) -> Workspace:
     if not isinstance(images, dict) or not all(isinstance(name, str) for name in images.values()):
         problems.append(Problem(str(path), "`base-images` maps image names to image names"))
     if problems:
-        raise ConfigError("bad-settings", "the workspace's settings are not valid", problems=problems)
+        raise ConfigError(
+            "bad-settings", "the workspace's settings are not valid", problems=problems
+        )
     return Workspace(root, root / store, images)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from digits import build_model, load_images, measure
+from digits import THREADS, build_model, load_images, measure
 
 from reprokit.core import Checkpoints, Run, seed_everything
 
 
 def main() -> None:
     run = Run.current()
+    torch.set_num_threads(THREADS)
     seed_everything(run.seed, run.determinism)
     checkpoint = Checkpoints.of(run).load("best")
     model = build_model()

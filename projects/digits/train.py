@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from digits import build_model, load_images, measure
+from digits import THREADS, build_model, load_images, measure
 from torch.nn.functional import cross_entropy
 
 from reprokit.core import (
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     Batch = tuple[Tensor, Tensor]
 
-DEFAULTS = {"lr": 0.005, "batch_size": 32, "epochs": 10}
+DEFAULTS = {"lr": 0.005, "batch_size": 64, "epochs": 10}
 
 
 def main() -> None:
     run = Run.current(DEFAULTS)
+    torch.set_num_threads(THREADS)
     seed_everything(run.seed, run.determinism)
     epochs = run.params["epochs"]
 

@@ -24,7 +24,10 @@ COMMANDS = {
     "schema": "Print the JSON Schema of the files that ReproKit writes.",
 }
 
-EPILOG = "Exit codes: 0 ok, 1 the training failed, 2 usage or config, 3 not found, 4 environment or machine, 5 integrity, 6 diverged, 7 locked, 130 interrupted."
+EPILOG = (
+    "Exit codes: 0 ok, 1 the training failed, 2 usage or config, 3 not found, 4 environment or machine, "
+    "5 integrity, 6 diverged, 7 locked, 130 interrupted."
+)
 
 HELP = """Pinned environments for deep-learning research, and runs that can be proved again.
 
@@ -39,11 +42,11 @@ HELP = """Pinned environments for deep-learning research, and runs that can be p
 class LazyGroup(TyperGroup):
     """A group that imports a command's module only when that command is used."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: Any) -> list[str]:
         """Every command, in the order of a day's work."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command, from `reprokit.cli.NAME`."""
         if cmd_name not in COMMANDS:
             return None
@@ -52,7 +55,7 @@ class LazyGroup(TyperGroup):
         single.command(cmd_name, help=module.HELP, no_args_is_help=False)(getattr(module, cmd_name))
         return typer.main.get_command(single)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - click's signature
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The table of commands, without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))

@@ -35,7 +35,11 @@ def build(
     name, reason = choose_engine(checked_name(engine))
     output.note(f"engine {name}: {reason}")
     made = provide(
-        place, load_config(config), config.absolute().parent, name, lambda line: output.note(f"  {line}")
+        place,
+        load_config(config),
+        config.absolute().parent,
+        name,
+        lambda line: output.note(f"  {line}"),
     )
     if json:
         output.document("reprokit/environment/1", {"environment": made.document()})

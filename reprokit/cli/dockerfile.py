@@ -33,10 +33,12 @@ def dockerfile(
     output = Output(json, quiet, verbose)
     place = here(workspace)
     names = stacks or sorted(path.parent.name for path in place.stacks.glob("*/stack.yaml"))
-    changed = []
-    for name in names:
-        changed += write_dockerfiles(place.root, load_stack(place.root, name), check=check)
-    paths = [str(path.relative_to(place.root)) for path in changed]
+    files = [
+        file
+        for name in names
+        for file in write_dockerfiles(place.root, load_stack(place.root, name), check=check)
+    ]
+    paths = [str(file.path.relative_to(place.root)) for file in files if file.changed]
     if json:
         output.document("reprokit/dockerfile/1", {"changed": paths, "written": not check})
     for path in paths if not json else ():
@@ -45,7 +47,9 @@ def dockerfile(
         raise (
             typer.Exit(2)
             if json
-            else ConfigError("stale-dockerfile", "Dockerfiles are stale", hint="`reprokit dockerfile`")
+            else ConfigError(
+                "stale-dockerfile", "Dockerfiles are stale", hint="`reprokit dockerfile`"
+            )
         )
     if not paths:
         output.note("every Dockerfile is up to date")

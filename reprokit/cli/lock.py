@@ -23,8 +23,12 @@ HELP = """Write the hash-locked requirements of stacks and projects.
 
 def lock(
     names: Annotated[list[str] | None, typer.Argument(metavar="[STACK|PROJECT]...")] = None,
-    check: Annotated[bool, typer.Option(help="Only say what is missing or stale (exit 2).")] = False,
-    upgrade: Annotated[bool, typer.Option(help="Take newer versions where the pins allow.")] = False,
+    check: Annotated[
+        bool, typer.Option(help="Only say what is missing or stale (exit 2).")
+    ] = False,
+    upgrade: Annotated[
+        bool, typer.Option(help="Take newer versions where the pins allow.")
+    ] = False,
     resolver: Annotated[str, typer.Option(help="uv or pip-tools.")] = "uv",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -36,7 +40,9 @@ def lock(
     from reprokit import locking
 
     if resolver not in locking.RESOLVERS:
-        raise ConfigError("no-resolver", f"there is no resolver `{resolver}`", hint="uv or pip-tools")
+        raise ConfigError(
+            "no-resolver", f"there is no resolver `{resolver}`", hint="uv or pip-tools"
+        )
     output = Output(json, quiet, verbose)
     place = here(workspace)
     targets = locking.targets(place, [_folder(place, name) for name in names or ()])
@@ -48,7 +54,9 @@ def lock(
             )
         results = []
     else:
-        results = locking.write(place, targets, resolver=resolver, upgrade=upgrade, notice=output.note)
+        results = locking.write(
+            place, targets, resolver=resolver, upgrade=upgrade, notice=output.note
+        )
     if json:
         output.document("reprokit/lock/1", {"stacks": list(targets.stacks), "written": results})
     elif check:

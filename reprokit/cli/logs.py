@@ -21,9 +21,11 @@ HELP = """Print what a training printed, byte for byte.
 
 def logs(
     run: options.RunName,
-    follow_it: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
+    follow_it: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the run ends.")
+    ] = False,
     json: options.Json = False,
-    quiet: options.Quiet = False,
+    quiet: options.Quiet = False,  # noqa: ARG001 - a log is what was asked for
     verbose: options.Verbose = False,
     debug: options.Debug = False,  # noqa: ARG001 - read by cli.app
     workspace: options.WorkspaceDir = None,
@@ -31,7 +33,9 @@ def logs(
     """Print a log (see HELP)."""
     paths, record = settled(workspace, run)
     if json:
-        text = paths.log.read_bytes().decode("utf-8", "backslashreplace") if paths.log.exists() else ""
+        text = (
+            paths.log.read_bytes().decode("utf-8", "backslashreplace") if paths.log.exists() else ""
+        )
         Output(json).document("reprokit/logs/1", {"run": record["id"], "log": text})
         return
     watcher = TerminalWatcher(Output(False, False, verbose))

@@ -11,10 +11,15 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 WorkspaceDir = Annotated[
     Path | None,
-    typer.Option("--workspace", metavar="DIR", help="The workspace [default: found upwards from here]."),
+    typer.Option(
+        "--workspace", metavar="DIR", help="The workspace [default: found upwards from here]."
+    ),
 ]
 RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run: its id, a unique part of its beginning or end, or @last.")
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run: its id, a unique part of its beginning or end, or @last."
+    ),
 ]
 EngineName = Annotated[
     str,

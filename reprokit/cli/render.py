@@ -5,20 +5,20 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any, TextIO
 
 from reprokit.errors import ReproKitError
 
 CYAN, RED, BOLD, DIM = "36", "31", "1", "2"
 
 
-def style(text: str, code: str, stream: IO[str]) -> str:
+def style(text: str, code: str, stream: TextIO) -> str:
     """`text` in a colour, where the stream is a terminal that wants colours."""
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not stream.isatty()
     return text if plain else f"\x1b[{code}m{text}\x1b[0m"
 
 
-def write(stream: IO[str], text: str) -> None:
+def write(stream: TextIO, text: str) -> None:
     """Print a line, whatever the terminal's encoding can show."""
     encoding = stream.encoding or "ascii"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")

@@ -35,11 +35,15 @@ def run(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The project's config.yaml.")],
     override: Annotated[
         list[str] | None,
-        typer.Option("-o", "--override", metavar="KEY=VALUE", help="Change the config for this run."),
+        typer.Option(
+            "-o", "--override", metavar="KEY=VALUE", help="Change the config for this run."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same as `-o seed=N`.")] = None,
     engine: options.EngineName = "auto",
-    detach: Annotated[bool, typer.Option(help="Start it and return; it goes on by itself.")] = False,
+    detach: Annotated[
+        bool, typer.Option(help="Start it and return; it goes on by itself.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Print the exact command; run nothing.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -81,7 +85,9 @@ def _show_command(output: Output, ready: "Ready") -> None:
 
 def _show_detached(output: Output, paths: RunPaths) -> None:
     if output.as_json:
-        output.document("reprokit/run-result/1", {"folder": str(paths.root), "run": read_raw(paths)})
+        output.document(
+            "reprokit/run-result/1", {"folder": str(paths.root), "run": read_raw(paths)}
+        )
     elif output.quiet:
         output.data(paths.root.name)
     output.next(f"reprokit logs -f {paths.root.name}")

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from reprokit.cli import options
+from reprokit.cli.place import here
 from reprokit.cli.render import Output, duration
 from reprokit.cli.times import ago, seconds_of
-from reprokit.cli.place import here
 from reprokit.runs.listing import list_runs
 
 HELP = """List runs, the latest last.

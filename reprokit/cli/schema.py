@@ -35,7 +35,9 @@ def schema(
     else:
         from reprokit.suggest import did_you_mean
 
-        raise NotFoundError("no-schema", f"there is no schema `{name}`", hint=did_you_mean(name, known))
+        raise NotFoundError(
+            "no-schema", f"there is no schema `{name}`", hint=did_you_mean(name, known)
+        )
 
 
 def to_text(value: object) -> str:

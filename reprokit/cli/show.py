@@ -48,7 +48,10 @@ def _how(details: dict[str, Any]) -> list[tuple[str, str]]:
     if usage := run["usage"]:
         cpu = usage["user_s"] + usage["system_s"]
         facts.append(("used", f"{cpu:.1f} s of CPU, {size(usage['max_rss_bytes'])} at most"))
-    return [*facts, *(("metric", f"{name} = {value}") for name, value in details["metrics"].items())]
+    return [
+        *facts,
+        *(("metric", f"{name} = {value}") for name, value in details["metrics"].items()),
+    ]
 
 
 def _what(details: dict[str, Any]) -> list[tuple[str, str]]:
@@ -56,7 +59,9 @@ def _what(details: dict[str, Any]) -> list[tuple[str, str]]:
 
     run, plan, source = details["run"], details["plan"], details["source"]
     commit = (source["commit"] or source["tree"])[:12]
-    dirty = f", {source['changed']} changed, {source['untracked']} untracked" if source["dirty"] else ""
+    dirty = (
+        f", {source['changed']} changed, {source['untracked']} untracked" if source["dirty"] else ""
+    )
     return [
         ("command", shlex.join(run["argv"])),
         ("params", "  ".join(f"{key}={value}" for key, value in plan["params"].items()) or "-"),

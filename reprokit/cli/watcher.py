@@ -39,7 +39,9 @@ class TerminalWatcher:
             self._start()
         done, total = _number(state, "step"), _number(state, "steps")
         epoch, epochs, loss = (_number(state, key) for key in ("epoch", "epochs", "loss"))
-        words = f"epoch {epoch:.0f}/{epochs:.0f}" + (f"  loss {loss:.4f}" if "loss" in state else "")
+        words = f"epoch {epoch:.0f}/{epochs:.0f}" + (
+            f"  loss {loss:.4f}" if "loss" in state else ""
+        )
         self._bar.update(self._task, completed=done, total=total or None, description=words)
 
     def _start(self) -> None:

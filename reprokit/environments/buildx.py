@@ -36,6 +36,7 @@ class Build:
         secret_files: secret's id -> file.
         secrets: secret's id -> value; handed over in the environment: on no disk, in no argv.
         log: file that gets all that the build says.
+        fresh: use no layer of an earlier build.
     """
 
     dockerfile: Path
@@ -44,6 +45,7 @@ class Build:
     tag: str
     platform: str
     log: Path
+    fresh: bool = False
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, Path] = field(default_factory=dict)
@@ -56,6 +58,7 @@ def buildx_argv(build: Build) -> list[str]:
     argv = ["docker", "buildx", "build", "--builder", "default", "--progress", "rawjson"]
     # Attestations hold the time of the build: with them no two builds give the same image.
     argv += ["--provenance=false", "--sbom=false"]
+    argv += ["--no-cache"] if build.fresh else []
     argv += ["--platform", build.platform, "--target", build.target, "--tag", build.tag]
     for name, value in build.arguments.items():
         argv += ["--build-arg", f"{name}={value}"]

@@ -154,8 +154,13 @@ def build_image(
     base_images: Mapping[str, str] | None = None,
     settings: "PackageSettings | None" = None,
     on_step: "OnStep | None" = None,
+    fresh: bool = False,
 ) -> ImageEnvironment:
-    """Build the image, whether or not the engine has it; arguments and errors as of `ensure`."""
+    """Build the image, whether or not the engine has it.
+
+    Arguments and errors are those of `ensure`; `fresh` takes nothing from an earlier build, and gives the same
+    bytes all the same.
+    """
     from reprokit.environments.base_image import resolve_base
     from reprokit.environments.buildx import run_build
     from reprokit.stacks.dockerfiles import dockerfile
@@ -174,6 +179,7 @@ def build_image(
     _sweep(folder)
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as stage:
         build = _stage(order, text, base, settings, Path(stage), folder / f"{order.target}.log")
+        build = replace(build, fresh=fresh)
         run_build(build, on_step=told, explain=_explain(settings))
     files.write_text(_dockerfile(home, order.env_id, order.target), text)
     done = _find(order, home)

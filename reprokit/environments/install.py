@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reprokit import process
+from reprokit import files, process
 from reprokit.errors import IntegrityError, MachineError
 from reprokit.stacks.locks import LockedRequirements
 from reprokit.stacks.pipconfig import PackageSettings, read_settings
@@ -108,7 +108,7 @@ def _install_pins(
 ) -> None:
     """Install from uv's cache, with no connection, if all is there; else from the index."""
     listed = root / "requirements.lock"
-    listed.write_text(locked.text(), "utf-8")
+    files.write_text(listed, locked.text())
     arguments = ["pip", "install", "--python", str(root / "bin" / "python"), "--require-hashes"]
     arguments += ["--no-deps", "--link-mode", "hardlink", "--requirement", str(listed)]
     torch = locked.stack.version("torch")
@@ -171,10 +171,11 @@ def _check_needs(root: Path, settings: PackageSettings) -> None:
     done = run_uv(["pip", "check", "--python", str(root / "bin" / "python")], settings, cwd=root)
     if done.code:
         lacking = [line for line in done.error_text.splitlines() if line.startswith("The package")]
+        if not lacking:
+            raise explain(done.code, done.error_text, settings)
         raise IntegrityError(
             "incomplete-lock",
-            "the lock lacks what its packages need: "
-            + (lacking[0] if lacking else done.error_text),
+            f"the lock lacks what its packages need: {lacking[0]}",
             hint="`reprokit lock` writes it again",
         )
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FINAL = ("completed", "failed", "stopped", "lost")
 TAIL_BYTES = 16384
+# A shell and every container engine say 128 + n for a program that signal n killed.
+KILLED = 128
 
 # The last line of a Python traceback: `package.module.SomeError: what happened`.
 _EXCEPTION = rb"([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning))(?::\s*(.*))?"
@@ -59,7 +61,7 @@ def started(run_dir: str, process: dict[str, Any]) -> None:
 
 
 def describe(
-    code: int, stopped: str | None, tail: bytes, out_of_memory: bool
+    code: int, stopped: str | None, tail: bytes, *, out_of_memory: bool
 ) -> tuple[str, dict[str, Any]]:
     """Tell apart how a training ended.
 
@@ -73,14 +75,13 @@ def describe(
         The state (`completed`, `stopped`, `failed`) and the `exit` object of the record: `code` (0-255 or
         null), `signal` (name or null), `reason` (stable word) and `message` (one line for people).
     """
-    number = -code if code < 0 else code - 128 if code > 128 else 0
-    name = _signal_name(number)
-    known = {"code": code if code >= 0 else 128 - code, "signal": name if code < 0 else None}
+    name = _signal_name(-code if code < 0 else code - KILLED if code > KILLED else 0)
+    known = {"code": code if code >= 0 else KILLED - code, "signal": name if code < 0 else None}
     if stopped:
         return "stopped", dict(known, reason="stopped", message="stopped by %s" % stopped)
     if code == 0:
         return "completed", dict(known, reason="completed", message="exit code 0")
-    reason, message = _failure(code, name, tail, out_of_memory)
+    reason, message = _failure(code, name, tail, out_of_memory=out_of_memory)
     return "failed", dict(known, reason=reason, message=message)
 
 
@@ -110,7 +111,7 @@ def now() -> str:
     return "%s.%03dZ" % (moment, int(seconds % 1 * 1000))
 
 
-def _failure(code: int, name: str | None, tail: bytes, out_of_memory: bool) -> tuple[str, str]:
+def _failure(code: int, name: str | None, tail: bytes, *, out_of_memory: bool) -> tuple[str, str]:
     kind, words = _last_exception(tail)
     if out_of_memory or any(mark in tail for mark in _OUT_OF_MEMORY):
         return "out-of-memory", "out of memory" + (": " + words if words else "")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def replace_bytes(path: str, data: bytes, mode: int = 0o666, durable: bool = True) -> None:
+def replace_bytes(path: str, data: bytes, *, mode: int = 0o666, durable: bool = True) -> None:
     """Atomically make `path` hold `data`: temp file, fsync, rename, fsync of the folder.
 
     With `durable` off the disk is not waited for (8 ms): for what a later write settles anyway.
@@ -36,7 +36,7 @@ def replace_bytes(path: str, data: bytes, mode: int = 0o666, durable: bool = Tru
         sync_folder(folder)
 
 
-def replace_json(path: str, value: object, durable: bool = True) -> None:
+def replace_json(path: str, value: object, *, durable: bool = True) -> None:
     """Atomically write `value` as indented JSON that people can read and `diff` can compare."""
     replace_bytes(path, json_text(value).encode("utf-8"), durable=durable)
 

@@ -31,7 +31,7 @@ LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 def main() -> int:
     """Supervise one training; returns what it returned, as a shell would say it."""
     # Blocked from the first moment on: a stop that comes early waits until there is something to stop.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS + (signal.SIGCHLD,))
+    signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
     return Supervisor(files.read_json(sys.argv[1])).run()
 
 
@@ -65,7 +65,7 @@ class Supervisor:
             code,
             self.stopped or ending.stop_asked(self.run_dir),
             ending.tail_of(self.log_path),
-            code == -signal.SIGKILL and _memory_kills() > kills,
+            out_of_memory=code == -signal.SIGKILL and _memory_kills() > kills,
         )
         self._finish(state, end, usage)
         return int(end["code"])
@@ -108,7 +108,7 @@ class Supervisor:
             seen = []
         self._write_snapshot(dict(snapshot, observed=seen), durable=True)
 
-    def _write_snapshot(self, snapshot: dict[str, Any], durable: bool) -> None:
+    def _write_snapshot(self, snapshot: dict[str, Any], *, durable: bool) -> None:
         try:
             path = os.path.join(self.run_dir, "snapshot.json")
             files.replace_json(path, snapshot, durable=durable)
@@ -232,7 +232,7 @@ def _hold(inherited: int | None, path: str) -> int:
 
 def _next_signal(timeout: float | None) -> int:
     """Wait for one of our signals; 0 when `timeout` seconds (None: forever) passed without one."""
-    wanted = STOP_SIGNALS + (signal.SIGCHLD,)
+    wanted = (*STOP_SIGNALS, signal.SIGCHLD)
     if timeout is None:
         return signal.sigwaitinfo(wanted).si_signo
     info = signal.sigtimedwait(wanted, timeout)

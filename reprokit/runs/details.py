@@ -9,7 +9,6 @@ from reprokit.layout import RunPaths
 from reprokit.runs.store import read_record
 from reprokit.snapshot import model
 
-
 WHEN = ("time", "epoch", "step")
 
 

@@ -7,7 +7,7 @@ pydantic, which also prints their JSON Schema (`reprokit schema`).
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-SCHEMA = "reprokit/run/1"
+SCHEMA: Literal["reprokit/run/1"] = "reprokit/run/1"
 
 State = Literal["preparing", "running", "completed", "failed", "stopped", "lost"]
 FINAL: tuple[State, ...] = ("completed", "failed", "stopped", "lost")

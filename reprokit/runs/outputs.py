@@ -66,7 +66,9 @@ def tidy(paths: RunPaths) -> None:
     plan = files.read_json(paths.plan)
     ours = {paths.work / plan["cwd"] / name for name in plan["keep"]}
     ours |= {paths.work / name for name in plan.get("places", {})}
-    for stray in leftovers(Source.from_json(files.read_json(paths.source)), paths.work):
+    source = files.read_json(paths.source)
+    source.pop("schema")
+    for stray in leftovers(Source.from_json(source), paths.work):
         if stray not in ours:
             _keep(stray, paths.root / "outputs" / "stray" / stray.relative_to(paths.work))
     # First out of the way, then gone: a death half-way leaves no copy that looks whole.

@@ -60,14 +60,17 @@ def end_of(raw: dict[str, Any], paths: RunPaths, ended: Ended) -> dict[str, Any]
     stopped = ending.stop_asked(str(paths.root))
     if ended.code is not None:
         state, end = ending.describe(
-            ended.code, stopped, ending.tail_of(str(paths.log)), ended.out_of_memory
+            ended.code, stopped, ending.tail_of(str(paths.log)), out_of_memory=ended.out_of_memory
         )
         return {"state": state, "exit": end}
     if stopped:
         message = f"stopped by {stopped}; nobody saw the exit code"
         return {"state": "stopped", "exit": _unseen("stopped", message)}
     if raw["state"] == "preparing":
-        return {"state": "lost", "exit": _unseen("not-launched", "it died before the training started")}
+        return {
+            "state": "lost",
+            "exit": _unseen("not-launched", "it died before the training started"),
+        }
     return {"state": "lost", "exit": _unseen("lost", _cause(raw))}
 
 

@@ -96,14 +96,18 @@ def find(store: Path, name: str) -> RunPaths:
     """
     if "/" in name:
         raise ConfigError(
-            "run-is-a-path", f"`{name}` is a path; runs are named by id", hint="`reprokit runs` lists them"
+            "run-is-a-path",
+            f"`{name}` is a path; runs are named by id",
+            hint="`reprokit runs` lists them",
         )
     runs = {paths.root.name: paths for paths in all_runs(store)}
     if name == LAST and runs:
         return runs[max(runs)]
     if name in runs:
         return runs[name]
-    matches = [run for run in runs if run.startswith(name)] or [run for run in runs if run.endswith(name)]
+    matches = [run for run in runs if run.startswith(name)] or [
+        run for run in runs if run.endswith(name)
+    ]
     if len(matches) == 1:
         return runs[matches[0]]
     if matches and name:
@@ -112,7 +116,9 @@ def find(store: Path, name: str) -> RunPaths:
             f"`{name}` means {len(matches)} runs",
             hint="write more of the id: " + ", ".join(matches[:5]),
         )
-    raise NotFoundError("no-run", f"there is no run `{name}`", where=str(store), hint=_nearest(name, runs))
+    raise NotFoundError(
+        "no-run", f"there is no run `{name}`", where=str(store), hint=_nearest(name, runs)
+    )
 
 
 def _nearest(name: str, runs: dict[str, RunPaths]) -> str:

@@ -1,4 +1,4 @@
-"""The exact code of a run: the user's working tree -> a stored tree -> the copy that the run executes."""
+"""The exact code of a run: the user's working tree -> a stored tree -> the copy that runs."""
 
 from reprokit.source.capture import MAX_UNTRACKED_BYTES, capture
 from reprokit.source.copy import leftovers, materialise, stamps_path

@@ -1,6 +1,7 @@
-"""The source of a workspace without a repository, as a tar file: the same bytes for the same files."""
+"""The source of a workspace without a repository, as a tar file: same files, same bytes."""
 
-# ruff: noqa: PTH - names of files are bytes here, which need not be text; pathlib holds text
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH102, PTH115, PTH118, PTH120, PTH211
 
 import errno
 import hashlib
@@ -44,7 +45,7 @@ class _Hashed:
 
 
 def pack(root: Path, found: Sequence[Found], target: Path) -> list[Entry]:
-    """Write the files into the tar file `target`; owner, time and permissions of others do not enter.
+    """Write the files into the tar file `target`; owner and time do not enter.
 
     Raises:
         MachineError: a file cannot be read, or changes while it is; `target` cannot be written.
@@ -70,8 +71,8 @@ def unpack(archive: Path, destination: Path) -> str:
         The id of the tree that was written.
 
     Raises:
-        IntegrityError: it holds something else than what `pack` writes (devices, hard links, names that lead
-            out, files behind links) or is cut off.
+        IntegrityError: it holds something else than what `pack` writes (devices, hard links, names
+            that lead out, files behind links) or is cut off.
     """
     import tarfile
 
@@ -140,7 +141,7 @@ def _unpack_one(
 
 
 def _make_folder(top: bytes, folder: bytes, made: set[bytes]) -> None:
-    """Make `folder` and those above it. What this archive did not make as a folder is in the way."""
+    """Make `folder` and those above it; fail where something else is in the way."""
     if folder in made:
         return
     _make_folder(top, os.path.dirname(folder), made)
@@ -156,7 +157,7 @@ def _refused(path: bytes, reason: str) -> IntegrityError:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A stream that becomes the file `target` when all is written; before that there is no such file."""
+    """A stream that becomes the file `target` once all of it is written."""
     temporary = target.with_name(f".tmp-{target.name}-{os.getpid()}")
     try:
         with temporary.open("xb") as stream:

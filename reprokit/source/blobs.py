@@ -1,10 +1,11 @@
-"""The bytes of a source: files on disk -> git's ids of exactly those bytes, and what is yet to be stored.
+"""The bytes of a source: files on disk -> git's ids of exactly those bytes.
 
-Git's own `add` would run the filters that a repository names, and would convert line ends. Here each file is
-read as it is; the index only tells which bytes the repository has already.
+Git's own `add` would run the filters that a repository names, and would convert line ends. Here
+each file is read as it is; the index only tells which bytes the repository has already.
 """
 
-# ruff: noqa: PTH - names of files are bytes here, which need not be text; pathlib holds text
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH115, PTH118
 
 import hashlib
 import os
@@ -24,10 +25,10 @@ LARGE = 8 << 20
 """From this size in bytes on, git itself reads a file, so that it is never held in memory here."""
 
 _CACHE_FILES, _CACHE_BYTES = 1000, 64 << 20
-"""What a capture must have read for its answers to be worth keeping: below, reading again is as fast."""
+"""What a capture must have read to be worth remembering: less is as quickly read again."""
 
 _FRESH_NS = 2_000_000_000
-"""A file this young when it was read can change again without a new time stamp (coarse clocks, NFS)."""
+"""A file this young can change again without a new time stamp (coarse clocks, NFS)."""
 
 _LFS = b"version https://git-lfs.github.com/spec/v1\n"
 _ARGUMENTS = 500
@@ -110,7 +111,7 @@ def save_cache(path: Path, cache: Cache, found: Sequence[Found], entries: Iterab
 
 
 def read_bytes(path: bytes, facts: os.stat_result) -> bytes:
-    """The bytes of the regular file (or link) that lstat saw; never through a link, never from a fifo.
+    """The bytes of the file, or the target of the link, that lstat saw; no link is followed.
 
     Raises:
         MachineError: it cannot be read, or has become something else.
@@ -125,7 +126,7 @@ def read_bytes(path: bytes, facts: os.stat_result) -> bytes:
 
 
 def open_regular(path: bytes) -> BinaryIO:
-    """Open a regular file for reading; OSError for a link, and for whatever else has come to lie there."""
+    """Open a regular file for reading; OSError for a link or whatever else lies there now."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     stream = os.fdopen(handle, "rb")
     if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -33,9 +33,10 @@ def capture(
 ) -> Source:
     """Store the exact files of the repository around `root`: tracked, changed and untracked ones.
 
-    They become a commit under `refs/reprokit/runs/RUN_ID` whose parent is HEAD. The user's index, branches, stash,
-    HEAD, reflogs and hooks stay as they are, and nothing that the repository names is executed. Without a
-    repository, or where the repository ignores `root`, the files below `root` go into the tar file `archive`.
+    They become a commit under `refs/reprokit/runs/RUN_ID` whose parent is HEAD. The user's index,
+    branches, stash, HEAD, reflogs and hooks stay as they are, and nothing that the repository names
+    is executed. Without a repository, or where the repository ignores `root`, the files below
+    `root` go into the tar file `archive`.
 
     Args:
         root: the workspace.
@@ -47,7 +48,8 @@ def capture(
 
     Raises:
         ConfigError: too much that is untracked; a run id that no reference can have.
-        MachineError: git is missing, refuses or does not trust the repository; a file cannot be read.
+        MachineError: git is missing, refuses or does not trust the repository; a file cannot be
+            read.
         NotFoundError: `root` is not a folder.
     """
     if not _RUN_ID.fullmatch(run_id):
@@ -75,8 +77,8 @@ def _stored(
 ) -> tuple[list[Entry], Stored]:
     """Read what is new and commit it all.
 
-    Index and cache can name objects that are gone (a shallow or damaged store, housekeeping): then, and only
-    then, everything is read and stored anew.
+    Index and cache can name objects that are gone (a shallow or damaged store, housekeeping): then,
+    and only then, everything is read and stored anew.
     """
     repository = gathered.parts[0].repository
     place = repository.git_dir / "reprokit" / "blobs.json"
@@ -172,7 +174,7 @@ def _ignored(repository: git.Repository, prefix: PurePosixPath, found: Sequence[
 
 
 def _growth(repository: git.Repository, found: Sequence[Found]) -> list[Found]:
-    """The files whose bytes would be new to the repository, as far as can be told without reading them."""
+    """The files whose bytes are new to the repository, as far as their sizes tell."""
     tracked = [file for file in found if file.tracked and is_large(file)]
     oids = [file.index_oid for file in tracked if file.index_oid]
     sizes: Mapping[str, int] = blob_sizes(repository, oids) if oids else {}

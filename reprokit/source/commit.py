@@ -1,12 +1,12 @@
 """Entries -> a commit under a reference of its own, in one run of git.
 
-`git fast-import` takes bytes, trees, commit and reference in one stream. It knows no index, no working tree,
-no attribute and no filter, so what goes in is what is stored.
+`git fast-import` takes bytes, trees, commit and reference in one stream. It knows no index, no
+working tree, no attribute and no filter, so what goes in is what is stored.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from reprokit import process
 from reprokit.errors import MachineError
@@ -87,8 +87,7 @@ def _remove_crash_report(repository: git.Repository, done: process.Completed) ->
         (line.partition(_CRASH)[2] for line in done.error_text.splitlines() if _CRASH in line), ""
     )
     if name:
-        report = repository.git_dir / os.path.basename(name)  # noqa: PTH119 - a name in git's own words
-        report.unlink(missing_ok=True)
+        (repository.git_dir / Path(name).name).unlink(missing_ok=True)
 
 
 def _refused(repository: git.Repository, done: process.Completed, ref: str) -> MachineError:
@@ -97,5 +96,5 @@ def _refused(repository: git.Repository, done: process.Completed, ref: str) -> M
         "source-not-stored",
         f"git could not store the source as {ref}: {'; '.join(lines) or f'exit {done.code}'}",
         where=str(repository.common_dir),
-        hint="ReproKit keeps the exact code of each run in your repository: make its git folder writable",
+        hint="the exact code of each run is kept in your repository: make its git folder writable",
     )

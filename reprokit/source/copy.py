@@ -1,6 +1,7 @@
 """A stored source -> the copy that a run executes, and what the run then left in it."""
 
-# ruff: noqa: PTH - names of files are bytes here, which need not be text; pathlib holds text
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH118
 
 import json
 import os
@@ -29,8 +30,8 @@ fsmonitor = false
 hooksPath = /dev/null
 {extension}"""
 
-# git reads this file last: it overrules every .gitattributes of the tree, so no byte is converted and
-# no filter named. `-working-tree-encoding` would be an error, `!` makes it unset.
+# git reads this file last: it overrules every .gitattributes of the tree, so no byte is converted
+# and no filter named. `-working-tree-encoding` would be an error, `!` makes it unset.
 _ATTRIBUTES = "* -text -crlf !eol -ident -filter !working-tree-encoding\n"
 
 
@@ -40,8 +41,8 @@ def materialise(source: Source, destination: Path) -> Path:
     Beside it, `stamps_path(destination)` remembers how each file was left, for `leftovers`.
 
     Returns:
-        The folder inside `destination` that the workspace is: `destination` itself, or below it when the
-        workspace is a folder of a larger repository.
+        The folder inside `destination` that the workspace is: `destination` itself, or below it
+        when the workspace is a folder of a larger repository.
 
     Raises:
         IntegrityError: the stored source is damaged or incomplete.
@@ -68,9 +69,9 @@ def materialise(source: Source, destination: Path) -> Path:
 def leftovers(source: Source, work: Path) -> list[Path]:
     """The files that a run added to, or changed in, its copy of the source; sorted.
 
-    A file counts as changed when its time of change, size or inode did. Links are listed as links and never
-    followed; `__pycache__`, fifos, sockets and devices are passed over; a folder that cannot be read stands
-    for what is in it.
+    A file counts as changed when its time of change, size or inode did. Links are listed as links
+    and never followed; `__pycache__`, fifos, sockets and devices are passed over; a folder that
+    cannot be read stands for what is in it.
 
     Args:
         source: what was materialised.
@@ -124,7 +125,7 @@ def _write(source: Source, destination: Path) -> None:
 
 
 def _check_out(source: Source, destination: Path) -> None:
-    """Let git write the tree, from a git folder of ours: the user's config and attributes are not read."""
+    """Let git write the tree from a git folder of ours: no config of the user's is read."""
     private = destination.with_name(f".{destination.name}.git")
     _make_git_folder(private, object_format="sha1" if len(source.tree) == 40 else "sha256")  # noqa: PLR2004 - hex digits of SHA-1
     variables = {
@@ -138,7 +139,8 @@ def _check_out(source: Source, destination: Path) -> None:
         "GIT_OBJECT_DIRECTORY": str(source.store / "objects"),
     }
     try:
-        # Inside the destination: git takes ownership and discovery for settled, given the variables.
+        # Inside the destination: git takes ownership and discovery for settled, given the
+        # variables.
         words = ["git", "read-tree", "-u", "--reset", source.tree]
         done = process.run(words, cwd=destination, env=git.environment(variables))
         if done.code != 0:

@@ -1,6 +1,7 @@
 """The files of a workspace that is in no repository, or that its repository ignores."""
 
-# ruff: noqa: PTH - names of files are bytes here, which need not be text; pathlib holds text
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH118
 
 import os
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from reprokit.source.model import Found, note
 def walk(root: Path, exclude: Sequence[PurePosixPath]) -> tuple[list[Found], tuple[str, ...]]:
     """Every file and link below `root`, sorted, and notes on what was left out.
 
-    Left out are `exclude`, `.git`, `__pycache__`, virtual environments (they hold `pyvenv.cfg`) and folders
-    that say of themselves that they are caches (`CACHEDIR.TAG`).
+    Left out are `exclude`, `.git`, `__pycache__`, virtual environments (they hold `pyvenv.cfg`) and
+    folders that say of themselves that they are caches (`CACHEDIR.TAG`).
 
     Raises:
         MachineError: a folder cannot be read.

@@ -1,8 +1,9 @@
 """Asking git about a repository without letting the repository run anything.
 
-What a repository says in its own `.git/config`, attributes and hooks is a stranger's word. The calls that are
-made here read trees and write objects, none converts a file, so no filter, diff driver or pager ever starts; what
-is left (file system monitor, hooks, transports of a partial clone) is switched off for each call.
+What a repository says in its own `.git/config`, attributes and hooks is a stranger's word. The
+calls that are made here read trees and write objects, none converts a file, so no filter, diff
+driver or pager ever starts; what is left (file system monitor, hooks, transports of a partial
+clone) is switched off for each call.
 """
 
 import os
@@ -29,6 +30,7 @@ _SETTINGS = {
     "gc.auto": "0",
     "maintenance.auto": "false",
 }
+_ANSWERS_BEFORE_HEAD = 4
 _FLAGS = tuple(word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}"))
 
 
@@ -56,27 +58,27 @@ class Repository:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The caller's environment without any of git's own variables, and with git made quiet and local."""
+    """The caller's environment without git's own variables, and with git quiet and local."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return kept | {
         "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
-        # A partial clone fetches what it lacks through whatever its config names. No transport is allowed:
-        # the variable beats protocol.*.allow in the config, and works before git 2.44 knew NO_LAZY_FETCH.
+        # A partial clone fetches what it lacks through whatever its config names. No transport is
+        # allowed: the variable beats protocol.*.allow in the config, and works before git 2.44 knew
+        # NO_LAZY_FETCH.
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_ALLOW_PROTOCOL": "none",
         **(extra or {}),
     }
 
 
-def ask(
-    cwd: Path, *words: str | os.PathLike[str], stdin: bytes | None = None
-) -> process.Completed:
+def ask(cwd: Path, *words: str | os.PathLike[str], stdin: bytes | None = None) -> process.Completed:
     """Run git in `cwd`; a non-zero exit is an answer.
 
-    There is no time limit: waiting with one costs a millisecond a call (it polls), a tenth of a capture.
+    There is no time limit: waiting with one costs a millisecond a call (it polls), a tenth of a
+    capture.
     """
     return process.run(["git", *_FLAGS, *words], cwd=cwd, env=environment(), stdin=stdin)
 
@@ -136,7 +138,7 @@ def discover(root: Path) -> Repository | None:
     if done.code == 0:
         return _repository(root, lines[:-3], head=lines[-3], tree=lines[-2], branch=lines[-1])
     unborn = ask(root, "symbolic-ref", "-q", "HEAD")
-    if unborn.code != 0 or "HEAD" not in done.error_text:
+    if unborn.code != 0 or not done.error_text.startswith("fatal: ambiguous argument 'HEAD'"):
         raise failure(done, root)
     places = lines[:-1] if lines[-1:] == ["HEAD"] else lines
     return _repository(root, places, head=None, tree=None, branch=unborn.text.rstrip("\n"))
@@ -157,7 +159,7 @@ def remotes(repository: Repository) -> tuple[tuple[str, str], ...]:
 
 
 def without_credentials(address: str) -> str:
-    """A remote's address without user, password, token or query; helpers' commands (`ext::`) are cut whole."""
+    """An address without user, password, token and query; commands (`ext::`) are cut whole."""
     helper, colons, _ = address.partition("::")
     if colons and helper.replace("-", "").isalnum():
         return f"{helper}::..."
@@ -173,7 +175,7 @@ def without_credentials(address: str) -> str:
 def _repository(
     root: Path, places: Sequence[str], *, head: str | None, tree: str | None, branch: str
 ) -> Repository:
-    if len(places) != 4:  # noqa: PLR2004 - the four answers before HEAD; more: a path holds a line end
+    if len(places) != _ANSWERS_BEFORE_HEAD:
         raise ConfigError(
             "odd-folder",
             "the path of the repository has a line end in it",

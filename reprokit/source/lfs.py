@@ -1,6 +1,7 @@
-"""Git LFS: a file on disk -> the pointer that git keeps in its place, where that is all the difference."""
+"""Git LFS: a file on disk -> the pointer that git keeps in its place."""
 
-# ruff: noqa: PTH - names of files are bytes here, which need not be text; pathlib holds text
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH123
 
 import hashlib
 import os
@@ -26,7 +27,7 @@ def blob_sizes(repository: git.Repository, oids: Iterable[str]) -> dict[str, int
 def unsmudged(
     repository: git.Repository, found: Sequence[Found], entries: Sequence[Entry]
 ) -> list[Entry]:
-    """The entries, with git's own id for each file that is what its LFS pointer in the index promises.
+    """The entries, with git's own id for each file that is what its LFS pointer promises.
 
     LFS itself is never started: the digest in the pointer is compared with the file.
 

@@ -1,6 +1,7 @@
-"""Which files make up a source: git's index and ignore rules -> the files as they lie on disk now."""
+"""Which files make up a source: git's index and ignore rules -> the files on disk now."""
 
-# ruff: noqa: PTH - names of files are bytes here, which need not be text; pathlib holds text
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH118, PTH119, PTH120
 
 import os
 import stat
@@ -54,7 +55,7 @@ class Survey:
 
 
 def list_paths(repository: git.Repository, exclude: Sequence[PurePosixPath] = ()) -> Listing:
-    """Ask git for the paths of a repository; `exclude` are folders, relative to its top, to stay out of."""
+    """Ask git for the paths of a repository, without the folders `exclude` (from its top)."""
     skip = [f"--exclude=/{_literal(str(folder))}" for folder in exclude]
     words = ["-z", "-t", "--stage", "--others", "--exclude-standard", *skip]
     done = git.tell(repository.top, "ls-files", *words)
@@ -109,7 +110,8 @@ def excluder(exclude: Iterable[PurePosixPath]) -> Callable[[bytes], bool]:
 def folders(top: bytes) -> Callable[[bytes], bool]:
     """A test whether a path below `top` is reached through real folders only.
 
-    An index can name `link/file` where `link` leads out of the repository, or `../file`: such paths are not there.
+    An index can name `link/file` where `link` leads out of the repository, or `../file`: such paths
+    are not there.
     """
     known = {b"": True}
 
@@ -147,7 +149,7 @@ def _look(
 
 
 def _specials(top: bytes, names: Iterable[bytes]) -> list[bytes]:
-    """Fifos, sockets and devices beside the files of the source; git passes over them in silence."""
+    """Fifos, sockets and devices beside the files; git passes over them in silence."""
     found = []
     for name in names:
         with os.scandir(os.path.join(top, name)) as items:

@@ -7,7 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 FILE, PROGRAM, LINK, GITLINK = "100644", "100755", "120000", "160000"
-"""The four modes of git's trees: a file, an executable file, a symbolic link, another repository."""
+"""The modes of git's trees: a file, an executable file, a symbolic link, another repository."""
+
+_NAMED = 5
+"""How many paths a note names."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Submodule:
 
     Attributes:
         path: its folder, relative to the top of the repository.
-        recorded: the commit that the outer repository names; null where it names none (not a submodule).
+        recorded: the commit that the outer repository names; null where it names none (not a
+            submodule).
         commit: the commit that is checked out; null where nothing is.
         dirty: its files are not those of `commit`. What they really are is in the captured tree.
     """
@@ -106,7 +110,8 @@ class Found:
         stat: what lstat said.
         tracked: git tracks it.
         index_oid: the object that the user's index names for it.
-        stored: that object, if it has the file's bytes, is in the repository that stores the source.
+        stored: that object, if it has the file's bytes, is in the repository that stores the
+            source.
     """
 
     path: bytes
@@ -125,7 +130,8 @@ class Entry:
         path: relative to the top.
         mode: one of git's modes.
         oid: git's id of the exact bytes.
-        git_oid: the id that git itself would give the file: after its line-ending or LFS conversion.
+        git_oid: the id that git itself would give the file: after its line-ending or LFS
+            conversion.
         data: the bytes, where they have yet to be stored.
         pointer: it is the pointer of a Git LFS file that was never fetched.
     """
@@ -147,6 +153,6 @@ def note(what: str, paths: Collection[bytes]) -> tuple[str, ...]:
     """One line about all of `paths`, naming the first few; nothing where there are none."""
     if not paths:
         return ()
-    first = ", ".join(shown(path) for path in sorted(paths)[:5])
-    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""  # noqa: PLR2004 - five names make a line
+    first = ", ".join(shown(path) for path in sorted(paths)[:_NAMED])
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return (f"{what}: {first}{more}",)

@@ -1,6 +1,7 @@
-"""A repository and the repositories inside it: what each has on disk, and how that stands to its commit."""
+"""A repository and those inside it: what each has on disk, and how it differs from its commit."""
 
-# ruff: noqa: PTH - names of files are bytes here, which need not be text; pathlib holds text
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH118
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -132,7 +133,7 @@ def _inner(top: Path, name: bytes) -> git.Repository | None:
 
 
 def _head_files(part: Part) -> dict[bytes, tuple[str, str]]:
-    """Mode and object of each file of the commit that is checked out, but for those meant to be absent."""
+    """Mode and object of each file of the commit, but for those meant to be absent."""
     if part.repository.head is None:
         return {}
     done = git.tell(part.repository.top, "ls-tree", "-r", "-z", part.repository.head)

@@ -1,4 +1,4 @@
-"""Git's id of a tree, computed here: the same files have the same id in a repository and in an archive."""
+"""Git's id of a tree, computed here, so that archives and repositories name trees alike."""
 
 import hashlib
 from collections.abc import Sequence

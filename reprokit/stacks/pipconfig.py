@@ -131,7 +131,8 @@ class PackageSettings:
                 return self.sources.get(setting, setting)
         if "download.pytorch.org" in shown:
             return "PyTorch's own index, for the stack's `variant`"
-        return self.sources.get("index-url", "the default; pip's `index-url` is not set")
+        chosen = "find-links" if self.no_index else "index-url"
+        return self.sources.get(chosen, f"the default; pip's `{chosen}` is not set")
 
 
 def read_settings() -> PackageSettings:

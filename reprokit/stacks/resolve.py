@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprokit import process
+from reprokit import files, process
 from reprokit.errors import ConfigError, MachineError
 from reprokit.stacks.model import PYTORCH_INDEX, UV_PLATFORMS
 from reprokit.stacks.pipconfig import PackageSettings, read_settings, without_credentials
@@ -39,14 +39,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Source:
-    """Where packages come from: the user's settings, and PyTorch's own index if those lack torch."""
+    """Where packages come from: the user's settings, and PyTorch's index if those lack torch."""
 
     settings: PackageSettings
     torch_backend: str | None
 
 
 def find_source(torch_version: str) -> Source:
-    """Ask pip for the user's settings, and them for this build of torch (see `torch_backend`).
+    """Ask pip for the user's settings, and those for this build of torch (`torch_backend`).
 
     Raises:
         MachineError: pip's configuration is broken, or the user's index cannot be reached.
@@ -169,7 +169,7 @@ def _files(question: Question, folder: Path) -> list[str]:
 
 
 def _lines(path: Path, lines: Sequence[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    files.write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def _pip_environment(source: Source) -> dict[str, str]:

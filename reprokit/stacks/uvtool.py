@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reprokit import process
+from reprokit import files, process
 from reprokit.errors import ConfigError, IntegrityError, MachineError, ReproKitError
 from reprokit.stacks.pipconfig import PackageSettings, without_credentials
 
@@ -41,7 +41,7 @@ def run_uv(
 ) -> process.Completed:
     """Run uv to its end; whether it went well is for the caller to see."""
     return process.run(
-        [uv_program(), *arguments, *settings.uv_options()],
+        _argv(arguments, settings),
         cwd=cwd,
         env=_environment(settings, torch_backend),
     )
@@ -64,12 +64,17 @@ def follow_uv(
         on_line(text)
 
     code = process.stream(
-        [uv_program(), *arguments, *settings.uv_options()],
+        _argv(arguments, settings),
         cwd=cwd,
         env=_environment(settings, torch_backend),
         on_line=take,
     )
     return code, "\n".join(said)
+
+
+def _argv(arguments: Sequence[str], settings: PackageSettings) -> list[str]:
+    reads_indexes = tuple(arguments[:2]) in (("pip", "compile"), ("pip", "install"))
+    return [uv_program(), *arguments, *(settings.uv_options() if reads_indexes else ())]
 
 
 def _environment(settings: PackageSettings, torch_backend: str | None) -> dict[str, str]:
@@ -101,7 +106,7 @@ def torch_backend(torch_version: str | None, settings: PackageSettings, *, cwd: 
     if not plus or settings.no_index:
         return None
     question = cwd / "torch.in"
-    question.write_text(f"torch=={torch_version}\n", "utf-8")
+    files.write_text(question, f"torch=={torch_version}\n")
     done = run_uv(["pip", "compile", "--quiet", "--no-deps", question.name], settings, cwd=cwd)
     if done.code and "No solution found" not in done.error_text:
         raise explain(done.code, done.error_text, settings)

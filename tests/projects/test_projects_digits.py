@@ -77,10 +77,10 @@ def test_it_reaches_97_percent_on_the_test_images(trained: Digits) -> None:
 
 def test_it_records_every_step_each_validation_and_the_test(trained: Digits) -> None:
     phases = [row["phase"] for row in trained.metrics()]
-    assert phases.count("train") == 450
+    assert phases.count("train") == 230
     assert phases.count("validation") == 10
     assert phases[-1] == "test"
-    assert trained.json("progress.json")["step"] == 450
+    assert trained.json("progress.json")["step"] == 230
     assert list((trained.run_dir / "tensorboard").glob("events.out.tfevents.*"))
 
 

@@ -1,5 +1,8 @@
 """A workspace without a repository goes into a tar file, and comes back exactly."""
 
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH118
+
 import io
 import os
 import tarfile

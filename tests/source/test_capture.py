@@ -1,4 +1,7 @@
-"""Row 22 of the faults: whatever state git is in, the truth is recorded and the user's own things stay untouched."""
+"""Row 22 of the faults: whatever state git is in, the truth is recorded and nothing is touched."""
+
+# Names of files are bytes here: they need not be text, and pathlib holds text only.
+# ruff: noqa: PTH103, PTH118
 
 import json
 import os
@@ -154,7 +157,8 @@ def test_excluded_folders_are_never_captured_tracked_or_not(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [b"-rf", b"new\nline", b"caf\xe9", b'"quoted"', b"back\\slash", b" s ", b"git~1", b"\xc3\xa9"]
+    "name",
+    [b"-rf", b"new\nline", b"caf\xe9", b'"quoted"', b"back\\slash", b" s ", b"git~1", b"\xc3\xa9"],
 )
 def test_odd_names_come_back(repo: Repo, name: bytes) -> None:
     for folder in (b".", b"d" + name):
@@ -328,3 +332,17 @@ def test_what_a_run_left_in_its_copy_is_found(repo: Repo, tmp_path: Path) -> Non
     (work / "etc").symlink_to("/etc")
     os.mkfifo(work / "fifo")
     assert leftovers(source, work) == [work / "a.py", work / "etc", work / "out/model.pt"]
+
+
+def test_a_repository_below_a_name_with_a_line_end_is_refused(tmp_path: Path, repo: Repo) -> None:
+    repo.commit(TREE)
+    odd = Repo(repo.top.rename(tmp_path / "new\nline"), repo.archive)
+    with pytest.raises(ConfigError, match="line end"):
+        odd.capture()
+
+
+def test_a_damaged_branch_is_not_taken_for_a_first_commit(repo: Repo) -> None:
+    repo.commit(TREE)
+    (repo.top / ".git/refs/heads/main").write_text("nonsense\n")
+    with pytest.raises(MachineError):
+        repo.capture()

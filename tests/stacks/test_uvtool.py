@@ -47,7 +47,7 @@ error: Failed to fetch: https://me:hush@x.example/simple/six/
 READ_ONLY = "error: failed to create directory `/x`: Read-only file system (os error 30)"
 
 
-# What uv 0.13.8 really printed; a full disk and a foreign certificate are hard to come by in a test.
+# What uv 0.13.8 really printed: a full disk and a foreign certificate are hard to come by here.
 @pytest.mark.parametrize(
     ("code", "said", "kind", "name", "word"),
     [
