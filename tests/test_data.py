@@ -1,8 +1,5 @@
 """Manifests of datasets."""
 
-# Names of files are bytes here: they need not be text, and pathlib holds text only.
-# ruff: noqa: PTH118
-
 import json
 import os
 from pathlib import Path

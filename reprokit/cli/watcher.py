@@ -14,6 +14,7 @@ class TerminalWatcher:
         self._output = output
         self.terminal = sys.stderr.isatty() and not output.quiet and not output.as_json
         self._bar: Any = None
+        self._rest = b""
         self._task: Any = None
 
     def notice(self, text: str) -> None:
@@ -29,9 +30,20 @@ class TerminalWatcher:
         if self._output.quiet:
             return
         stream = sys.stderr if self._output.as_json else sys.stdout
+        if self._bar is not None and stream.isatty():
+            self._above_bar(data)
+            return
         stream.flush()
         stream.buffer.write(data)
         stream.buffer.flush()
+
+    def _above_bar(self, data: bytes) -> None:
+        """Print whole lines above the bar, which shares the terminal with them."""
+        from rich.text import Text
+
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._bar.console.print(Text.from_ansi(line.decode("utf-8", "replace")))
 
     def progress(self, state: Mapping[str, Any]) -> None:
         """Move the bar; the first call makes it."""
@@ -64,6 +76,8 @@ class TerminalWatcher:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+            self.output(self._rest)
+            self._rest = b""
 
 
 def _number(state: Mapping[str, Any], key: str) -> float:

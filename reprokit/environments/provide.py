@@ -82,6 +82,18 @@ def _venv(locked: LockedRequirements, on_line: Callable[[str], None]) -> Environ
     return Environment(made.env_id, "venv", str(made.root), locked.digests, locked.text())
 
 
+def _once(on_line: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Tell each step of a build when it is first heard of, but for the engine's own small talk."""
+    told: set[str] = set()
+
+    def on_step(step: str, _done: int, _known: int) -> None:
+        if step not in told and "load" not in step.split("]")[-1]:
+            told.add(step)
+            on_line(step)
+
+    return on_step
+
+
 def _image(
     workspace: Workspace,
     locked: LockedRequirements,
@@ -100,7 +112,7 @@ def _image(
         image.ImageOrder(name, stack, config.project, locked),
         home=layout.home(),
         base_images=workspace.base_images,
-        on_step=lambda step, done, known: on_line(f"[{done}/{known}] {step}"),
+        on_step=_once(on_line),
     )
     return Environment(
         name,

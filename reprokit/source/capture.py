@@ -13,7 +13,7 @@ from reprokit.source.blobs import Cache, is_large, load_cache, read_all, save_ca
 from reprokit.source.commit import Stored, store
 from reprokit.source.folder import walk
 from reprokit.source.lfs import blob_sizes, unsmudged
-from reprokit.source.model import Entry, Found, Source, note, shown
+from reprokit.source.model import LINK, Entry, Found, Source, note, shown
 from reprokit.source.parts import Changes, Gathered, changes, gather, submodules
 from reprokit.source.tree import tree_id
 
@@ -133,14 +133,22 @@ def _described(
 
 def _git_view(gathered: Gathered, entries: Sequence[Entry]) -> list[Entry]:
     """The entries, with the id that git itself would give to a file that Git LFS has put there."""
-    attributes = [entry for entry in entries if entry.path.rpartition(b"/")[2] == b".gitattributes"]
-    if not attributes:
+    if not any(_names_lfs(gathered.parts[0].repository.top, entry) for entry in entries):
         return list(entries)
     result: list[Entry] = []
     for part in gathered.parts:
         some = entries[len(result) : len(result) + len(part.survey.found)]
         result += unsmudged(part.repository, part.survey.found, some)
     return result
+
+
+def _names_lfs(top: Path, entry: Entry) -> bool:
+    if entry.path.rpartition(b"/")[2] != b".gitattributes" or entry.mode == LINK:
+        return False
+    try:
+        return b"filter=lfs" in (entry.data or (top / os.fsdecode(entry.path)).read_bytes())
+    except FileNotFoundError:
+        return False
 
 
 def _archived(

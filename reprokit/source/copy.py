@@ -30,6 +30,8 @@ fsmonitor = false
 hooksPath = /dev/null
 {extension}"""
 
+_SHA256_DIGITS = 64
+
 # git reads this file last: it overrules every .gitattributes of the tree, so no byte is converted
 # and no filter named. `-working-tree-encoding` would be an error, `!` makes it unset.
 _ATTRIBUTES = "* -text -crlf !eol -ident -filter !working-tree-encoding\n"
@@ -127,7 +129,6 @@ def _write(source: Source, destination: Path) -> None:
 def _check_out(source: Source, destination: Path) -> None:
     """Let git write the tree from a git folder of ours: no config of the user's is read."""
     private = destination.with_name(f".{destination.name}.git")
-    _make_git_folder(private, object_format="sha1" if len(source.tree) == 40 else "sha256")  # noqa: PLR2004 - hex digits of SHA-1
     variables = {
         "HOME": str(private),
         "XDG_CONFIG_HOME": str(private),
@@ -139,8 +140,7 @@ def _check_out(source: Source, destination: Path) -> None:
         "GIT_OBJECT_DIRECTORY": str(source.store / "objects"),
     }
     try:
-        # Inside the destination: git takes ownership and discovery for settled, given the
-        # variables.
+        _make_git_folder(private, sha256=len(source.tree) == _SHA256_DIGITS)
         words = ["git", "read-tree", "-u", "--reset", source.tree]
         done = process.run(words, cwd=destination, env=git.environment(variables))
         if done.code != 0:
@@ -149,13 +149,12 @@ def _check_out(source: Source, destination: Path) -> None:
         shutil.rmtree(private, ignore_errors=True)
 
 
-def _make_git_folder(folder: Path, *, object_format: str) -> None:
-    other = object_format != "sha1"
-    extension = f"[extensions]\nobjectFormat = {object_format}\n" if other else ""
+def _make_git_folder(folder: Path, *, sha256: bool) -> None:
+    extension = "[extensions]\nobjectFormat = sha256\n" if sha256 else ""
     (folder / "info").mkdir(parents=True)
     (folder / "refs").mkdir()
     (folder / "HEAD").write_bytes(b"ref: refs/heads/none\n")
-    config = _CONFIG.format(version=int(other), extension=extension)
+    config = _CONFIG.format(version=int(sha256), extension=extension)
     (folder / "config").write_bytes(config.encode("ascii"))
     (folder / "info" / "attributes").write_bytes(_ATTRIBUTES.encode("ascii"))
 

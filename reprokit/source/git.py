@@ -136,12 +136,14 @@ def discover(root: Path) -> Repository | None:
         return None
     lines = done.text.split("\n")[:-1]
     if done.code == 0:
-        return _repository(root, lines[:-3], head=lines[-3], tree=lines[-2], branch=lines[-1])
+        found = _repository(root, lines[:-3], head=lines[-3], tree=lines[-2], branch=lines[-1])
+        return _at_home(found)
     unborn = ask(root, "symbolic-ref", "-q", "HEAD")
     if unborn.code != 0 or not done.error_text.startswith("fatal: ambiguous argument 'HEAD'"):
         raise failure(done, root)
     places = lines[:-1] if lines[-1:] == ["HEAD"] else lines
-    return _repository(root, places, head=None, tree=None, branch=unborn.text.rstrip("\n"))
+    branch = unborn.text.rstrip("\n")
+    return _at_home(_repository(root, places, head=None, tree=None, branch=branch))
 
 
 def remotes(repository: Repository) -> tuple[tuple[str, str], ...]:
@@ -169,7 +171,9 @@ def without_credentials(address: str) -> str:
         return place if at and ":" in user and "/" not in user else address
     place = rest.split("?")[0].split("#")[0]
     authority, slash, path = place.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    user, at, host = authority.rpartition("@")
+    login = user + at if scheme.endswith("ssh") and ":" not in user else ""  # `git@`: no secret
+    return f"{scheme}://{login}{host}{slash}{path}"
 
 
 def _repository(
@@ -185,6 +189,11 @@ def _repository(
     top, git_dir, common_dir, object_format = places
     name = branch.removeprefix("refs/heads/") if branch.startswith("refs/heads/") else None
     return Repository(Path(top), Path(git_dir), Path(common_dir), object_format, head, tree, name)
+
+
+def _at_home(repository: Repository) -> Repository | None:
+    """The repository, unless its config (core.worktree) claims a folder that it does not lie in."""
+    return repository if os.path.lexists(repository.top / ".git") else None
 
 
 def _owner(text: str, cwd: Path) -> str:

@@ -41,6 +41,8 @@ def unsmudged(
         for file, entry in zip(found, entries, strict=True)
         if file.index_oid is not None and entry.git_oid != file.index_oid
     ]
+    if not different:
+        return list(entries)
     promised = _promised(repository, [file.index_oid for file in different if file.index_oid])
     return [
         replace(entry, git_oid=file.index_oid)

@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from wheelhouse import make_wheel
 
 from reprokit.environments.sources import Sources, distribution, split_sources, stage_packages
 from reprokit.errors import MachineError
 from reprokit.stacks.requirements import Pin
+from tests.stacks.wheelhouse import make_wheel
 
 
 def test_what_lies_on_this_machine_is_taken_out_of_the_variables() -> None:

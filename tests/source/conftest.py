@@ -1,13 +1,11 @@
 """A real repository to capture, and a look at everything in it that a capture must leave alone."""
 
-# Names of files are bytes here: they need not be text, and pathlib holds text only.
-# ruff: noqa: PTH113, PTH114, PTH115, PTH116, PTH118, PTH123
-
 import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,9 +43,8 @@ class Repo:
         self.git("add", "-A")
         self.git("commit", "-q", "--no-gpg-sign", "-m", "x")
 
-    def capture(self, run_id: str = "r1", **options: object) -> Source:
-        return capture(self.top, run_id=run_id, archive=self.archive, **options)  # type:
-        ignore[arg - type]
+    def capture(self, run_id: str = "r1", **options: Any) -> Source:
+        return capture(self.top, run_id=run_id, archive=self.archive, **options)
 
     def round_trip(self, **options: object) -> tuple[Source, dict[bytes, object]]:
         """Capture, materialise, and what is in the copy."""

@@ -1,8 +1,5 @@
 """A repository from a stranger: nothing that it names is executed."""
 
-# Names of files are bytes here: they need not be text, and pathlib holds text only.
-# ruff: noqa: PTH104
-
 import hashlib
 import os
 from pathlib import Path
@@ -14,10 +11,11 @@ from reprokit.source import leftovers, materialise
 
 from .conftest import Repo, files_in
 
-HOOKS = (
-    "pre-commit post-commit post-checkout post-index-change reference-transaction fsmonitor-watchman "
-    "pre-auto-gc post-rewrite update pre-receive post-update applypatch-msg commit-msg"
-).split()
+HOOKS = [
+    "applypatch-msg", "commit-msg", "fsmonitor-watchman", "post-checkout", "post-commit",
+    "post-index-change", "post-rewrite", "post-update", "pre-auto-gc", "pre-commit", "pre-receive",
+    "reference-transaction", "update",
+]  # fmt: skip
 
 
 class Trap:
@@ -52,7 +50,8 @@ def hostile(repo: Repo, trap: Trap, monkeypatch: pytest.MonkeyPatch) -> Repo:
     settings = {
         "core.fsmonitor": it, "core.sshCommand": it, "core.askPass": it, "core.pager": it,
         "core.editor": it, "core.gitProxy": it, "core.alternateRefsCommand": it,
-        "filter.x.clean": it, "filter.x.smudge": it, "filter.x.process": it, "filter.x.required": "true",
+        "filter.x.clean": it, "filter.x.smudge": it, "filter.x.process": it,
+        "filter.x.required": "true",
         "filter.y.clean": it, "filter.y.smudge": it,
         "filter.lfs.clean": it, "filter.lfs.process": it,
         "diff.x.textconv": it, "diff.x.command": it, "diff.external": it, "merge.x.driver": it,
@@ -178,3 +177,16 @@ def _lose(repo: Repo, name: str) -> None:
     words = ("-c", "core.fsmonitor=false", "ls-files", "-s", name)
     oid = repo.git(*words).split()[1]
     (repo.top / ".git/objects" / oid[:2] / oid[2:]).unlink()
+
+
+def test_a_config_that_claims_another_folder_captures_nothing_of_it(
+    repo: Repo, tmp_path: Path
+) -> None:
+    repo.commit({"a.py": "1\n"})
+    (tmp_path / "secret").write_text("theirs\n")
+    for place in (str(tmp_path), str(tmp_path / "home")):
+        repo.git("config", "core.worktree", place)
+        source = repo.capture()
+        assert source.kind == "archive"
+        assert source.untracked == 1
+        assert source.notes[0].startswith("no repository that git can read")

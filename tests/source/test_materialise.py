@@ -82,6 +82,7 @@ def test_a_run_that_deletes_its_copy_leaves_nothing_over(repo: Repo, tmp_path: P
         ("https://host.example/x?token=s3cret#s3cret", "https://host.example/x"),
         ("https://a:s3@cret@host.example/x", "https://host.example/x"),
         ("ssh://git:s3cret@host.example:22/x", "ssh://host.example:22/x"),
+        ("ssh://git@host.example/x", "ssh://git@host.example/x"),
         ("git@host.example:me/x.git", "git@host.example:me/x.git"),
         ("me:s3cret@host.example:x", "host.example:x"),
         ("ext::sh -c s3cret", "ext::..."),
