@@ -22,11 +22,11 @@ from reprokit.errors import ReproKitError
 from reprokit.inside import ending
 from reprokit.inside.files import json_text
 from reprokit.layout import RunPaths
-from reprokit.plan import Plan, make_plan, refuse_secrets
+from reprokit.plan import Plan, in_source, make_plan, refuse_secrets
 from reprokit.redact import cut
 from reprokit.runs import outputs, store
 from reprokit.runs.model import SCHEMA, EngineRecord, EnvironmentRecord, RunRecord
-from reprokit.source import Source, capture, materialise
+from reprokit.source import Source, capture, forget, materialise
 from reprokit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -66,16 +66,25 @@ class Request:
 
 @dataclass(frozen=True)
 class Ready:
-    """A run that only needs to be started."""
+    """A run that only needs to be started; until then its folder is `hidden`."""
 
     engine: Engine
     launch: Launch
     record: RunRecord
+    hidden: RunPaths
 
 
 @contextmanager
-def ready(workspace: Workspace, request: Request, watcher: Watcher) -> Iterator[Ready]:
+def ready(
+    workspace: Workspace, request: Request, watcher: Watcher, *, dry_run: bool = False
+) -> Iterator[Ready]:
     """Prepare a run in a hidden folder, with its lock held; what is not started vanishes without a trace.
+
+    Args:
+        workspace: where.
+        request: what.
+        watcher: who is told.
+        dry_run: it will not be started.
 
     Raises:
         ReproKitError: whatever stands in the way; nothing is recorded then.
@@ -85,36 +94,54 @@ def ready(workspace: Workspace, request: Request, watcher: Watcher) -> Iterator[
     name, reason = choose_engine(request.engine)
     if request.engine == "auto":
         watcher.notice(f"engine {name}: {reason}")
+    engine = engine_named(name)
+    engine.check(config.resources)
     environment = provide(workspace, config, project, name, watcher.building)
     located = {key: item.locate(project, workspace.root) for key, item in config.data.items()}
     data = _manifests(located, workspace.store)
-    run_id, paths = store.reserve(workspace.store, config.project)
+    for abandoned in store.abandoned(workspace.store, config.project):
+        _vanish(workspace, abandoned)
+    run_id, hidden = store.reserve(workspace.store, config.project)
     try:
-        with files.exclusive(paths.lock) as lock:
-            source = _source(workspace, config, project, run_id, paths, located.values())
+        with files.exclusive(hidden.lock) as lock:
             plan = make_plan(
                 config,
                 run_id=run_id,
                 engine=name,
-                cwd=source.prefix / workspace.inside(project),
+                cwd=workspace.inside(project),
                 data=located,
-                places=_places(workspace, source, located.values()),
                 environment=environment.id,
                 locks=environment.locks,
                 host=os.environ,
             )
             refuse_secrets(plan, os.environ)
+            launch = _launch(plan, store.published(hidden), workspace, environment, lock, watcher)
+            if not dry_run:
+                engine.prepare(launch, hidden)
+            source = _source(workspace, config, project, run_id, hidden, located.values())
+            plan = in_source(plan, source.prefix, _places(workspace, source, located.values()))
             link = name == "venv"
-            outputs.connect(paths, paths.work / plan.cwd, plan.keep, link=link)
-            outputs.connect_data(paths.work, plan.places, link=link)
-            launch = _launch(
-                plan, paths, environment, _facts(plan, environment, source, data), lock, watcher
+            outputs.connect(hidden, hidden.work / plan.cwd, plan.keep, link=link)
+            outputs.connect_data(hidden.work, plan.places, link=link)
+            launch = replace(
+                launch,
+                plan=plan,
+                facts=_facts(plan, environment, source, data),
+                origin=_top(workspace, source),
             )
             record = _record(plan, environment, reason)
-            _write(launch, record, config, environment, source, data)
-            yield Ready(engine_named(name), launch, record)
+            _write(hidden, plan, record, config, environment, source, data)
+            yield Ready(engine, launch, record, hidden)
     finally:
-        shutil.rmtree(paths.root, ignore_errors=True)
+        engine.abandon(store.published(hidden))
+        if hidden.root.exists():
+            _vanish(workspace, hidden)
+
+
+def _vanish(workspace: Workspace, hidden: RunPaths) -> None:
+    """Undo the preparation of a run that was not started; its folder goes last, so that a death leaves it to be found."""
+    forget(workspace.root, store.hidden_id(hidden))
+    shutil.rmtree(hidden.root, ignore_errors=True)
 
 
 def start(prepared: Ready) -> Ready:
@@ -123,9 +150,8 @@ def start(prepared: Ready) -> Ready:
     Raises:
         MachineError: the engine refused; the record says so.
     """
-    paths = store.publish(prepared.launch.paths)
-    launch = replace(prepared.launch, paths=paths)
-    record = prepared.record
+    launch, record = prepared.launch, prepared.record
+    paths = store.publish(prepared.hidden)
 
     def keep(handle: Handle) -> None:
         if handle:
@@ -140,7 +166,7 @@ def start(prepared: Ready) -> Ready:
         raise
     # The training is on its way; only now is the time to wait for the disk.
     files.sync_tree(paths.root, skip=paths.work)
-    return replace(prepared, launch=launch)
+    return prepared
 
 
 def _source(
@@ -173,6 +199,15 @@ def _below(workspace: Workspace, paths: Iterable[Path]) -> list[PurePosixPath]:
     ]
 
 
+def _top(workspace: Workspace, source: Source) -> Path:
+    """The user's own folder that the copy of the source is a copy of: the workspace, or the repository around it."""
+    return (
+        workspace.root.parents[len(source.prefix.parts) - 1]
+        if source.prefix.parts
+        else workspace.root
+    )
+
+
 def _places(workspace: Workspace, source: Source, data: Iterable[Path]) -> dict[str, Path]:
     return {str(source.prefix / path): workspace.root / path for path in _below(workspace, data)}
 
@@ -193,20 +228,22 @@ def _manifests(located: Mapping[str, Path], kept: Path) -> "dict[str, DatasetMan
 def _launch(
     plan: Plan,
     paths: RunPaths,
+    workspace: Workspace,
     environment: Environment,
-    facts: Mapping[str, Any],
     lock: int,
     watcher: Watcher,
 ) -> Launch:
+    """The launch as far as it is known without the source."""
     return Launch(
         plan=plan,
         paths=paths,
         kit=ensure_kit(layout.home()),
         location=environment.location,
         secrets={name: os.environ[name] for name in plan.passed},
-        facts=facts,
+        facts={},
         lock=lock,
         watched=watcher.terminal,
+        origin=workspace.root,
     )
 
 
@@ -232,7 +269,8 @@ def _record(plan: Plan, environment: Environment, reason: str) -> RunRecord:
 
 
 def _write(
-    launch: Launch,
+    paths: RunPaths,
+    plan: Plan,
     record: RunRecord,
     config: ProjectConfig,
     environment: Environment,
@@ -240,9 +278,8 @@ def _write(
     data: "Mapping[str, DatasetManifest]",
 ) -> None:
     """Every file of the record that is known before the start. The folder is hidden still; the disk comes later."""
-    paths = launch.paths
     texts = {
-        paths.plan: json_text(launch.plan.document()),
+        paths.plan: json_text(plan.document()),
         paths.config: config.to_yaml(),
         paths.source: json_text({"schema": "reprokit/source/1", **source.to_json()}),
         paths.data: json_text({name: dataset.summary() for name, dataset in data.items()}),

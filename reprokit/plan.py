@@ -5,7 +5,7 @@ Everything that decides a run is in this frozen value; nothing later looks at th
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -76,7 +76,6 @@ def make_plan(
     engine: str,
     cwd: PurePosixPath,
     data: Mapping[str, Path],
-    places: Mapping[str, Path],
     environment: str,
     locks: Mapping[str, str],
     host: Mapping[str, str],
@@ -87,9 +86,8 @@ def make_plan(
         config: the config, overrides applied.
         run_id: the id that this run will have.
         engine: `docker` or `venv`.
-        cwd: the project's folder, relative to the root of the source.
+        cwd: the project's folder, relative to the workspace (see `in_source`).
         data: dataset name -> absolute path.
-        places: path relative to the root of the source -> data.
         environment: `env_id` of the environment.
         locks: lock name -> digest.
         host: the caller's environment; only its names and the ones asked for are looked at.
@@ -111,12 +109,23 @@ def make_plan(
         variables=_variables(config, run_id),
         passed=_passed(config, host),
         data=data,
-        places=places,
+        places={},
         keep=config.outputs.keep,
         resources=config.resources,
         environment=environment,
         locks=locks,
     )
+
+
+def in_source(plan: Plan, prefix: PurePosixPath, places: Mapping[str, Path]) -> Plan:
+    """The plan, once it is known how the source is kept.
+
+    Args:
+        plan: as `make_plan` made it.
+        prefix: where the workspace lies in the source.
+        places: path relative to the root of the source -> data.
+    """
+    return replace(plan, cwd=prefix / plan.cwd, places=places)
 
 
 def refuse_secrets(plan: Plan, host: Mapping[str, str]) -> None:

@@ -1,7 +1,5 @@
-"""The table of commands, loaded one at a time, and the one place where errors become exit codes."""
+"""The table of commands, loaded one at a time."""
 
-import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -9,8 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from reprokit.cli.render import show_error
-from reprokit.errors import ConfigError, ReproKitError
+from reprokit.cli.guard import guarded
+from reprokit.errors import ConfigError
 
 COMMANDS = {
     "run": "Run a project's training in its pinned environment, and record it.",
@@ -78,20 +76,8 @@ class LazyGroup(TyperGroup):
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the command line; return its exit code. No traceback but with `--debug`."""
-    as_json, debug = "--json" in words, "--debug" in words
-    try:
-        return _invoke(list(words))
-    except ReproKitError as error:
-        if debug:
-            raise
-        return show_error(error, as_json=as_json)
-    except (KeyboardInterrupt, EOFError):
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; nothing more can be said there, nor flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    """Run the command line; return its exit code."""
+    return guarded(words, lambda: _invoke(list(words)))
 
 
 def _invoke(words: list[str]) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from reprokit.config import Resources
 from reprokit.layout import RunPaths
 from reprokit.plan import Plan
 
@@ -24,6 +25,7 @@ class Launch:
         facts: what the host observed, for the snapshot.
         lock: descriptor that holds the run lock.
         watched: whether a person watches the progress in a terminal.
+        origin: the user's own folder that `paths.work` is a copy of.
     """
 
     plan: Plan
@@ -34,6 +36,7 @@ class Launch:
     facts: Mapping[str, Any]
     lock: int
     watched: bool
+    origin: Path
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,33 @@ class Engine(Protocol):
 
     name: str
 
+    def check(self, resources: Resources) -> None:
+        """Refuse, before anything is made, a run that asks for what this machine does not have.
+
+        Raises:
+            MachineError: it does.
+        """
+        ...
+
+    def prepare(self, launch: Launch, hidden: RunPaths) -> None:
+        """Begin with what need not wait for the source; nothing of the training may start.
+
+        Args:
+            launch: as far as it is known: `plan.cwd`, `plan.places`, `facts` and `origin` come with
+                the source; `paths` is where the run will be.
+            hidden: where it is until then.
+
+        Raises:
+            MachineError: the environment cannot be started.
+        """
+        ...
+
+    def abandon(self, paths: RunPaths) -> None:
+        """Undo `prepare` for a run that was not launched; one that was is left alone."""
+        ...
+
     def launch(self, launch: Launch, keep: Callable[[Handle], None]) -> None:
-        """Start the supervisor with the training; it must outlive this process.
+        """Start the training under its supervisor, after `prepare`; it must outlive this process.
 
         `keep` writes the handle into the record, and is called before the training can start.
         """

@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from reprokit.config import Resources
+from reprokit.engines import mounts
 from reprokit.engines.base import Ended, Handle, Launch, inside_variables, order
+from reprokit.engines.mounts import DATA, KIT, RUN_DIR, WORKSPACE
 from reprokit.errors import MachineError, ReproKitError
 from reprokit.files import is_locked
 from reprokit.layout import RunPaths
 
 LABEL = "org.reprokit.run"
-RUN_DIR = "/reprokit/run"
-KIT = "/reprokit/kit"
-WORKSPACE = "/workspace"
-DATA = "/data"
 PYTHON = "/opt/venv/bin/python"
 PATH = "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # DataLoader workers hand over batches in /dev/shm; the engine's own 64 MB break them.
@@ -48,6 +47,22 @@ class DockerEngine:
                 self._client = docker.from_env(timeout=60)
         return self._client
 
+    def check(self, resources: Resources) -> None:
+        """Stop a run that asks for more GPUs than the engine knows; whether it can hand one on shows at the start.
+
+        Raises:
+            MachineError: it does, or the engine does not answer.
+        """
+        if resources.gpus:
+            with told():
+                _devices(self.client, resources.gpus)
+
+    def prepare(self, launch: Launch, hidden: RunPaths) -> None:
+        """Nothing: a container is made of the whole launch."""
+
+    def abandon(self, paths: RunPaths) -> None:
+        """Nothing was prepared."""
+
     def launch(self, launch: Launch, keep: Callable[[Handle], None]) -> None:
         """Create and start the container; a container that cannot start is removed again.
 
@@ -55,21 +70,27 @@ class DockerEngine:
             MachineError: no engine, no GPU for a run that asks for one, or the container did not start.
         """
         order(launch, run_dir=RUN_DIR, cwd=f"{WORKSPACE}/{launch.plan.cwd}", lock=None, remove=[])
+        # A name that only this run can mean, in the record before there is a container: none is ever left over.
+        name = f"reprokit-{launch.plan.run_id}-{os.urandom(4).hex()}"
         with told():
             api = self.client.api
-            container = api.create_container_from_config(
-                container_config(self.client, launch), name=f"reprokit-{launch.plan.run_id}"
-            )["Id"]
+            config = container_config(self.client, launch)
+            keep({"container": name})
+            api.create_container_from_config(config, name=name)
             try:
-                keep({"container": container})
-                api.start(container)
+                api.start(name)
             except BaseException:
-                api.remove_container(container, force=True)
+                api.remove_container(name, force=True)
                 raise
 
     def command(self, launch: Launch) -> list[str]:
-        """The `docker run` line that creates the same container."""
-        return command_line(container_config(self.client, launch))
+        """The `docker run` line for the training itself in such a container, without a supervisor or a run folder."""
+        from reprokit.engines.docker_line import command_line
+
+        config = container_config(self.client, launch)
+        config["Cmd"] = list(launch.plan.argv)
+        config["HostConfig"]["Mounts"] = mounts.by_hand(launch)
+        return command_line(config, secrets=launch.secrets)
 
     def ended(self, handle: Handle, paths: RunPaths, *, wait_s: float) -> Ended | None:
         """None while the container runs; a container that is gone has ended and nobody saw how."""
@@ -84,9 +105,9 @@ class DockerEngine:
             try:
                 state = self.client.api.inspect_container(container)["State"]
             except docker.errors.NotFound:
-                return Ended(code=None)
-        if state["Status"] == "created":
-            # Made but never started: its command still lives and will, or died and never can.
+                state = {"Status": "gone"}
+        if state["Status"] in ("created", "gone"):
+            # Not made or not started: its command still lives and will do it, or died and never can.
             return None if is_locked(paths.lock) else Ended(code=None)
         if state["Status"] in ("running", "paused", "restarting"):
             return None
@@ -154,7 +175,7 @@ def container_config(client: Any, launch: Launch) -> dict[str, Any]:
         memswap_limit=memory,
         nano_cpus=int(resources.cpus * 1e9) if resources.cpus else None,
         network_mode=resources.network,
-        mounts=_mounts(launch),
+        mounts=mounts.of_run(launch),
         device_requests=_devices(client, resources.gpus),
         log_config=_small_log(),
     )
@@ -162,7 +183,13 @@ def container_config(client: Any, launch: Launch) -> dict[str, Any]:
     return {
         "Image": launch.location,
         "Entrypoint": [],
-        "Cmd": [PYTHON, "-I", "-S", f"{KIT}/reprokit/inside/supervise.py", f"{RUN_DIR}/launch.json"],
+        "Cmd": [
+            PYTHON,
+            "-I",
+            "-S",
+            f"{KIT}/reprokit/inside/supervise.py",
+            f"{RUN_DIR}/launch.json",
+        ],
         "Env": [f"{name}={value}" for name, value in sorted(_variables(launch).items())],
         "User": f"{os.getuid()}:{os.getgid()}",
         "WorkingDir": f"{WORKSPACE}/{plan.cwd}",
@@ -189,21 +216,6 @@ def _variables(launch: Launch) -> dict[str, str]:
     return variables | dict(launch.secrets)
 
 
-def _mounts(launch: Launch) -> list[Any]:
-    from docker.types import Mount
-
-    plan, paths = launch.plan, launch.paths
-    bind = [
-        (WORKSPACE, paths.work, True),
-        (KIT, launch.kit, True),
-        (RUN_DIR, paths.root, False),
-        *((f"{DATA}/{name}", path, True) for name, path in plan.data.items()),
-        *((f"{WORKSPACE}/{place}", path, True) for place, path in plan.places.items()),
-        *((f"{WORKSPACE}/{plan.cwd}/{name}", paths.root / name, False) for name in plan.keep),
-    ]
-    return [Mount(inside, str(path), type="bind", read_only=only) for inside, path, only in bind]
-
-
 def _devices(client: Any, gpus: int) -> list[Any]:
     """The request for GPUs: by CDI where the engine knows such devices, else by its nvidia runtime."""
     if not gpus:
@@ -211,7 +223,9 @@ def _devices(client: Any, gpus: int) -> list[Any]:
     from docker.types import DeviceRequest
 
     found = [device.get("ID", "") for device in client.info().get("DiscoveredDevices") or ()]
-    cards = sorted(name for name in found if name.startswith("nvidia.com/gpu=") and name[15:].isdigit())
+    cards = sorted(
+        name for name in found if name.startswith("nvidia.com/gpu=") and name[15:].isdigit()
+    )
     if cards:
         if len(cards) < gpus:
             raise MachineError(
@@ -252,7 +266,12 @@ def told() -> Iterator[None]:
         raise
 
 
-GPU_WORDS = ("[[gpu]]", "CDI device injection failed", "could not select device driver", "nvidia-container-cli")
+GPU_WORDS = (
+    "[[gpu]]",
+    "CDI device injection failed",
+    "could not select device driver",
+    "nvidia-container-cli",
+)
 
 
 def _refused(words: str) -> MachineError:
@@ -265,8 +284,9 @@ def _refused(words: str) -> MachineError:
         )
     if "no space left on device" in words:
         return MachineError(
-            "disk-full", "the engine has no space left", where=words[:300], hint="`docker system prune`"
+            "disk-full",
+            "the engine has no space left",
+            where=words[:300],
+            hint="`docker system prune`",
         )
     return MachineError("engine-refused", "the engine refused the container", where=words[:300])
-
-

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reprokit import process
+from reprokit.config import Resources
 from reprokit.engines.base import Ended, Handle, Launch, inside_variables, order
 from reprokit.errors import MachineError
 from reprokit.files import is_locked, read_json
@@ -33,21 +34,24 @@ class VenvEngine:
     def __init__(self) -> None:
         self._children: dict[Path, process.Child] = {}
 
+    def check(self, resources: Resources) -> None:
+        """Stop a run that asks for more GPUs than this machine has.
+
+        Raises:
+            MachineError: it does.
+        """
+        if resources.gpus:
+            hint = "ask for fewer with `-o resources.gpus=N`, or run where the GPUs are"
+            need_gpus(resources.gpus, count_gpus(), where="this machine", hint=hint)
+
     def launch(self, launch: Launch, keep: Callable[[Handle], None]) -> None:
         """Start the supervisor in a session of its own, with the run lock in its hands.
 
         The handle is empty: the supervisor itself writes into the record which processes they are.
 
         Raises:
-            MachineError: fewer GPUs than the run asks for, or the environment's interpreter is gone.
+            MachineError: the environment's interpreter is gone.
         """
-        if launch.plan.resources.gpus:
-            need_gpus(
-                launch.plan.resources.gpus,
-                count_gpus(),
-                where="this machine",
-                hint="ask for fewer with `-o resources.gpus=N`, or run where the GPUs are",
-            )
         keep({})
         # Not inside the run folder: sockets that worker processes make there allow 108 bytes of path.
         private = Path(tempfile.mkdtemp(prefix="reprokit-"))
@@ -60,10 +64,15 @@ class VenvEngine:
             raise
 
     def command(self, launch: Launch) -> list[str]:
-        """The training's own command, with its whole environment but for what is let through."""
-        variables = _variables(launch, Path("PRIVATE"))
+        """The training's own command in the user's own folder, with its whole environment but for what is let through.
+
+        Without the folder of a run: a dry run leaves none behind.
+        """
+        variables = _variables(launch, Path(tempfile.gettempdir()))
+        variables |= {"HOME": tempfile.gettempdir(), "TMPDIR": tempfile.gettempdir()}
+        del variables["REPROKIT_RUN_DIR"], variables["XDG_CACHE_HOME"]
         words = [f"{name}={value}" for name, value in sorted(variables.items())]
-        return ["env", "-i", "-C", str(launch.paths.work / launch.plan.cwd), *words, *launch.plan.argv]
+        return ["env", "-i", "-C", str(launch.origin / launch.plan.cwd), *words, *launch.plan.argv]
 
     def _spawn(self, launch: Launch, private: Path) -> None:
         paths = launch.paths

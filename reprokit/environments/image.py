@@ -5,8 +5,6 @@ only its absence leads to a build.
 """
 
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,6 +159,8 @@ def build_image(
     Arguments and errors are those of `ensure`; `fresh` takes nothing from an earlier build, and gives the same
     bytes all the same.
     """
+    import tempfile
+
     from reprokit.environments.base_image import resolve_base
     from reprokit.environments.buildx import run_build
     from reprokit.stacks.dockerfiles import dockerfile
@@ -231,6 +231,8 @@ def _stage(
 
 
 def _stage_workspace(order: ImageOrder, folder: Path) -> None:
+    import shutil
+
     from reprokit.stacks.requirements import render_pins
 
     stack = folder / "envs" / order.stack.name
@@ -301,6 +303,8 @@ def _dockerfile(home: Path, env_id: str, target: Target) -> Path:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed build left behind; the caller holds the lock of this environment."""
+    import shutil
+
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("build-*"):
         shutil.rmtree(left, ignore_errors=True)

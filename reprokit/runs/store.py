@@ -1,5 +1,6 @@
 """The store of runs: making a run's folder, finding it again, listing them all."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,32 +14,69 @@ from reprokit.runs.model import RunRecord
 
 UNFINISHED = ".new-"
 LAST = "@last"
+ABANDONED_S = 60.0
 
 
 def reserve(store: Path, project: str) -> tuple[str, RunPaths]:
     """A new run id and its folder, still under a hidden name; `publish` makes it appear.
 
-    Two commands in the same millisecond get different ids: making a folder either succeeds or fails.
+    Two commands in the same millisecond get different ids, whatever their projects: making a folder either succeeds
+    or fails, and whoever made one first then looks whether the name is anyone else's.
     """
     folder = store / project
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         run_id = new_run_id()
         hidden = folder / (UNFINISHED + run_id)
-        if (folder / run_id).exists():
-            continue
         try:
             hidden.mkdir()
         except FileExistsError:
             continue
-        return run_id, RunPaths(hidden)
+        if not _taken(store, run_id, besides=hidden):
+            return run_id, RunPaths(hidden)
+        hidden.rmdir()
+
+
+def _taken(store: Path, run_id: str, *, besides: Path) -> bool:
+    """Whether another run, of any project, has this id."""
+    places = (
+        project / name for project in store.iterdir() for name in (run_id, UNFINISHED + run_id)
+    )
+    return any(place != besides and place.exists() for place in places)
+
+
+def hidden_id(hidden: RunPaths) -> str:
+    """The id of a run that is not published."""
+    return hidden.root.name.removeprefix(UNFINISHED)
+
+
+def abandoned(store: Path, project: str) -> list[RunPaths]:
+    """Hidden folders of a project whose command died before it published them."""
+    folder = store / project
+    if not folder.is_dir():
+        return []
+    hidden = (RunPaths(path) for path in folder.iterdir() if path.name.startswith(UNFINISHED))
+    return [paths for paths in hidden if _is_old(paths.root) and not files.is_locked(paths.lock)]
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether whoever made a folder has had the time to lock it."""
+    try:
+        return folder.stat().st_mtime < time.time() - ABANDONED_S
+    except FileNotFoundError:
+        return False
+
+
+def published(hidden: RunPaths) -> RunPaths:
+    """Where a reserved run folder will be."""
+    return RunPaths(hidden.root.with_name(hidden_id(hidden)))
 
 
 def publish(hidden: RunPaths) -> RunPaths:
     """Give a reserved run folder its real name, complete with all that was written into it."""
-    final = hidden.root.with_name(hidden.root.name.removeprefix(UNFINISHED))
-    hidden.root.rename(final)
-    return RunPaths(final)
+    final = published(hidden)
+    hidden.root.rename(final.root)
+    return final
 
 
 def write_record(paths: RunPaths, record: RunRecord) -> None:

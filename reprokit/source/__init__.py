@@ -2,6 +2,7 @@
 
 from reprokit.source.capture import MAX_UNTRACKED_BYTES, capture
 from reprokit.source.copy import leftovers, materialise, stamps_path
+from reprokit.source.forget import forget
 from reprokit.source.model import Source, Submodule
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Source",
     "Submodule",
     "capture",
+    "forget",
     "leftovers",
     "materialise",
     "stamps_path",

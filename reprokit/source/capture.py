@@ -67,9 +67,14 @@ def capture(
         reason = (f"the repository in {shown(os.fsencode(repository.top))} ignores this workspace",)
         return _archived(place, exclude, archive, max_untracked_bytes, reason)
     _check_size(_growth(repository, found), max_untracked_bytes)
-    ref = f"{_REFS}/{run_id}"
+    ref = reference(run_id)
     entries, stored = _stored(gathered, found, ref, int(time.time()) if when is None else when)
     return _described(gathered, entries, stored, ref, prefix)
+
+
+def reference(run_id: str) -> str:
+    """The reference that holds the source of a run."""
+    return f"{_REFS}/{run_id}"
 
 
 def _stored(

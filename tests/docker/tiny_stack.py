@@ -1,6 +1,7 @@
 """A tiny stack whose packages are made on the spot, so that a real build takes seconds."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +13,23 @@ from reprokit.stacks.pipconfig import PackageSettings
 from reprokit.stacks.requirements import Header, Lock, parse_pins
 from tests.stacks.wheelhouse import locked_line, make_wheel
 
+# Known by its path, as some tests take PATH away.
+DOCKER = shutil.which("docker") or "docker"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def docker(*words: str) -> str:
     """What a docker command that succeeds prints."""
-    done = subprocess.run(["docker", *words], capture_output=True, check=False)
+    done = subprocess.run([DOCKER, *words], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
+
+
+def remove(*references: str) -> None:
+    """Remove images, those too that never came to be."""
+    for reference in references:
+        argv = [DOCKER, "image", "rm", "-f", reference]
+        subprocess.run(argv, capture_output=True, check=False)
 
 
 def lock(*wheels: Path) -> Lock:
