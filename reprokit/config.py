@@ -8,7 +8,6 @@ import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -35,6 +34,7 @@ from reprokit.checks import (
 from reprokit.errors import ConfigError, Problem
 from reprokit.strictyaml import Mark, Node, Plain, shown
 from reprokit.suggest import did_you_mean
+from reprokit.values import dataclass, field, replace
 
 MAX_SEED = 2**32 - 1
 # The kernel takes 128 KiB for one argument or environment variable; params travel as one.

@@ -9,12 +9,12 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from reprokit import files, layout
 from reprokit.errors import ConfigError, MachineError, NotFoundError
+from reprokit.values import asdict, dataclass
 
 _FRESH_NS = 2_000_000_000
 """A file this young can change again without a new time stamp (coarse clocks): read it again."""

@@ -5,8 +5,9 @@ command line; its `code` is a short stable name that programs and documentation 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
+
+from reprokit.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +45,59 @@ def read_json(path: Path) -> dict[str, Any]:
 def sync_tree(folder: Path, *, skip: Path) -> None:
     """Make the files of `folder`, written without waiting for the disk, survive a power cut.
 
-    Several at once: the file system then writes its journal once and not once for each.
+    All at once: the file system then writes its journal once and not once for each.
+
+    Raises:
+        MachineError: the disk failed.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    # Not `concurrent.futures`: it imports `logging`, 3 ms for nothing.
+    from threading import Thread
 
-    paths = [path for path in (folder, *folder.iterdir()) if path != skip and not path.is_symlink()]
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(_sync, paths))
+    paths = [folder.parent, folder, *(path for path in folder.iterdir() if path != skip)]
+    failures: list[OSError] = []
+    threads = [Thread(target=_sync, args=(paths[n::8], failures)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in failures:
+        with _told(folder):
+            raise error
 
 
-def _sync(path: Path) -> None:
+def _sync(paths: Sequence[Path], failures: list[OSError]) -> None:
+    for path in paths:
+        try:
+            _sync_one(path)
+        except OSError as error:
+            failures.append(error)
+
+
+def _sync_one(path: Path) -> None:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+        # What a training has put here by now may be a fifo, a socket or unreadable: none of that is ours.
+        if stat.S_IFMT(path.lstat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            return
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):
         return
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def private_folder(prefix: str) -> Path:
+    """A new folder for temporary files that only the user can enter (`$TMPDIR`, else `/tmp`).
+
+    As `tempfile.mkdtemp`, which takes 3 ms to import.
+    """
+    base = Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - made with a random name, 0700
+    while True:
+        folder = base / f"{prefix}{os.urandom(6).hex()}"
+        with _told(base), suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder.absolute()
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,10 +22,11 @@ from reprokit.inside import ending
 from reprokit.inside.files import json_text
 from reprokit.layout import RunPaths
 from reprokit.plan import Plan, in_source, make_plan, refuse_secrets
-from reprokit.redact import cut
+from reprokit.redact import cut, cut_all
 from reprokit.runs import outputs, store
 from reprokit.runs.model import SCHEMA, EngineRecord, EnvironmentRecord, RunRecord
 from reprokit.source import Source, capture, forget, materialise
+from reprokit.values import asdict, dataclass, replace
 from reprokit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def _write(
     """Every file of the record that is known before the start. The folder is hidden still; the disk comes later."""
     texts = {
         paths.plan: json_text(plan.document()),
-        paths.config: config.to_yaml(),
+        paths.config: cut(config.to_yaml()),
         paths.source: json_text({"schema": "reprokit/source/1", **source.to_json()}),
         paths.data: json_text({name: dataset.summary() for name, dataset in data.items()}),
         paths.requirements: environment.requirements,
@@ -304,7 +304,7 @@ def _facts(
         "config": {
             "seed": plan.seed,
             "determinism": plan.determinism,
-            "params": dict(plan.params),
+            "params": cut_all(plan.params),
             "resources": asdict(plan.resources),
         },
         "environment": {

@@ -1,10 +1,10 @@
 """Where everything lies on disk: the user's store of environments and one run's folder."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit.errors import MachineError
+from reprokit.values import dataclass
 
 
 def home() -> Path:

@@ -1,7 +1,6 @@
 """Locking a workspace: which stacks and projects there are, what of them is stale, and writing them anew."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from reprokit.config import load_config
 from reprokit.errors import NotFoundError, Problem, ReproKitError
 from reprokit.plan import stack_name
 from reprokit.stacks import locks
+from reprokit.values import dataclass
 from reprokit.workspace import Workspace
 
 RESOLVERS = ("uv", "pip-tools")

@@ -4,14 +4,14 @@ Everything that decides a run is in this frozen value; nothing later looks at th
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reprokit.config import ProjectConfig, Resources, fill
 from reprokit.errors import ConfigError, MachineError
-from reprokit.redact import cut
+from reprokit.redact import cut_all
+from reprokit.values import asdict, dataclass, replace
 
 STOP_GRACE_S = 10.0
 # Shorter values are words like `true` that stand in many a command by chance.
@@ -62,7 +62,9 @@ class Plan:
         return {
             "schema": "reprokit/plan/1",
             **asdict(self),
-            "argv": [cut(word) for word in self.argv],
+            "argv": cut_all(self.argv),
+            "params": cut_all(self.params),
+            "variables": cut_all(self.variables),
             "cwd": str(self.cwd),
             "data": {name: str(path) for name, path in self.data.items()},
             "places": {name: str(path) for name, path in self.places.items()},
@@ -129,19 +131,30 @@ def in_source(plan: Plan, prefix: PurePosixPath, places: Mapping[str, Path]) -> 
 
 
 def refuse_secrets(plan: Plan, host: Mapping[str, str]) -> None:
-    """Refuse a command that holds the value of a variable that is let through: commands are recorded.
+    """Refuse a command or parameters that hold the value of a variable that is let through: they are recorded.
 
     Raises:
         ConfigError: it does.
     """
     for name in plan.passed:
         value = host.get(name, "")
-        if len(value) >= SECRET_LENGTH and any(value in word for word in plan.argv):
+        if len(value) >= SECRET_LENGTH and any(
+            value in word for word in (*plan.argv, *_texts(plan.params))
+        ):
             raise ConfigError(
                 "secret-in-argv",
-                f"the command holds the value of {name}, and commands are recorded",
+                f"the command or a parameter holds the value of {name}, and they are recorded",
                 hint=f"let the program read {name} from its environment",
             )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in the values of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
 
 
 def need_gpus(wanted: int, found: int, *, where: str, hint: str) -> None:

@@ -8,10 +8,10 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit.errors import MachineError
+from reprokit.values import dataclass
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,11 @@ def spawn_session(
     # It is meant to outlive us: Popen must neither wait for it nor warn that it still runs.
     child.returncode = 0
     return Child(child.pid)
+
+
+def wait(child: Child) -> None:
+    """Wait until a child of ours has ended."""
+    os.waitpid(child.pid, 0)
 
 
 def send(pid: int, number: signal.Signals, *, group: bool = False) -> bool:

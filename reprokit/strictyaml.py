@@ -10,12 +10,12 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from reprokit.errors import ConfigError
 from reprokit.suggest import did_you_mean
+from reprokit.values import dataclass, field
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64

@@ -1,11 +1,11 @@
 """The workspace: the folder that holds `envs/`, `dockerfiles/` and `projects/`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reprokit.errors import ConfigError, NotFoundError, Problem
+from reprokit.values import dataclass, field
 
 SETTINGS = "reprokit.yaml"
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "show": "Show what a run's record says.",
     "logs": "Print what a training printed.",
     "stop": "Stop a training.",
+    "doctor": "Look for what stands between this machine and a run, and say what fixes it.",
     "schema": "Print the JSON Schema of the files that ReproKit writes.",
 }
 

@@ -4,10 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TextIO
 
 from reprokit.errors import ReproKitError
+from reprokit.values import dataclass
 
 CYAN, RED, BOLD, DIM = "36", "31", "1", "2"
 

@@ -1,13 +1,13 @@
 """What every engine can do: the protocol between a planned run and whatever isolates it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from reprokit.config import Resources
 from reprokit.layout import RunPaths
 from reprokit.plan import Plan
+from reprokit.values import dataclass
 
 Handle = dict[str, Any]
 

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reprokit import process
 from reprokit.environments.engine_api import endpoint, inspect_image
 from reprokit.errors import IntegrityError, MachineError
 from reprokit.stacks.model import BaseImage
+from reprokit.values import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,12 @@ class Base:
     Attributes:
         reference: what the Dockerfile's BASE_IMAGE is: by digest where the engine can find it so.
         digest: a registry's name for it; the engine's own where it never was in a registry.
+        mirror: the name that was used in place of the stack's (`base-images`).
     """
 
     reference: str
     digest: str
+    mirror: str | None = None
 
 
 def resolve_base(
@@ -36,7 +38,7 @@ def resolve_base(
     Args:
         image: the name with a tag and, where the stack pins it, the digest.
         platform: e.g. `linux/amd64`.
-        other_names: the workspace's `base-images`: a name -> the one to pull in its place.
+        other_names: `base-images`: a name -> the one to pull in its place.
         on_line: gets what the pull prints.
 
     Raises:
@@ -44,11 +46,12 @@ def resolve_base(
         MachineError: it is not there and cannot be pulled, or the engine does not answer.
     """
     name = substitute(image.ref, other_names)
+    mirror = name if name != image.ref else None
     pinned = f"{_repository(name)}@{image.digest}" if image.digest else None
     for candidate in (name, pinned):
         found = inspect_image(candidate) if candidate else None
         if candidate and found is not None:
-            return choose_base(image, candidate, found)
+            return replace(choose_base(image, candidate, found), mirror=mirror)
     wanted = pinned or name
     _pull(wanted, platform, on_line)
     found = inspect_image(wanted)
@@ -56,7 +59,7 @@ def resolve_base(
         raise MachineError(
             "no-base-image", "the base image is gone right after its pull", where=wanted
         )
-    return choose_base(image, wanted, found)
+    return replace(choose_base(image, wanted, found), mirror=mirror)
 
 
 def substitute(ref: str, other_names: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ import base64
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,9 +11,12 @@ from reprokit import process
 from reprokit.environments.base_image import engine_environment
 from reprokit.errors import MachineError, ReproKitError
 from reprokit.redact import cut
+from reprokit.values import dataclass, field
 
 # Step name, steps that are done, steps known so far.
 OnStep = Callable[[str, int, int], None]
+# Step name, bytes so far, bytes in all.
+OnBytes = Callable[[str, int, int], None]
 _KEPT_LINES = 40
 _SHOWN_LINES = 12
 _SHOWN_NAME = 120
@@ -78,12 +80,14 @@ def run_build(
     *,
     on_step: OnStep,
     explain: Callable[[str], ReproKitError | None],
+    on_bytes: OnBytes | None = None,
 ) -> None:
     """Build the image, or say why not.
 
     Args:
         build: what to build.
         on_step: is told of each step as it begins or ends.
+        on_bytes: is told of what a step fetches or writes, as far as buildx counts it.
         explain: turns what a failed step printed into an error, where it knows its words.
 
     Raises:
@@ -95,7 +99,7 @@ def run_build(
     environment |= {_variable(name): value for name, value in build.secrets.items()}
     build.log.parent.mkdir(parents=True, exist_ok=True)
     with build.log.open("w", encoding="utf-8") as log:
-        progress = Progress(log, on_step)
+        progress = Progress(log, on_step, on_bytes)
         code = process.stream(buildx_argv(build), env=environment, on_line=progress.take)
         progress.flush()
     if code:
@@ -105,9 +109,10 @@ def run_build(
 class Progress:
     """Reads buildx's JSON lines: writes the log, counts steps, keeps the end of their output."""
 
-    def __init__(self, log: TextIO, on_step: OnStep) -> None:
+    def __init__(self, log: TextIO, on_step: OnStep, on_bytes: OnBytes | None = None) -> None:
         self._log = log
         self._on_step = on_step
+        self._on_bytes = on_bytes
         self._names: dict[str, str] = {}
         self._begun: set[str] = set()
         self._done: set[str] = set()
@@ -127,6 +132,8 @@ class Progress:
             return
         for vertex in document.get("vertexes") or ():
             self._step(vertex)
+        for status in document.get("statuses") or ():
+            self._amount(status)
         for entry in document.get("logs") or ():
             self._output(entry["vertex"], base64.b64decode(entry.get("data") or ""))
 
@@ -158,6 +165,13 @@ class Progress:
             self._log.write(f"!! {cut(error)}\n")
         if not name.startswith("[internal]"):
             self._on_step(shown(name), len(self._done), len(self._names))
+
+    def _amount(self, status: Mapping[str, Any]) -> None:
+        """Bytes of a transfer; what has no total, or is done, tells nobody how long it will take."""
+        current, total = status.get("current") or 0, status.get("total") or 0
+        if self._on_bytes is not None and total:
+            name = self._names.get(status.get("vertex", ""), "")
+            self._on_bytes(shown(name), current, total)
 
     def _output(self, digest: str, data: bytes) -> None:
         *lines, rest = (self._unfinished.pop(digest, b"") + data).split(b"\n")

@@ -6,10 +6,10 @@ socket takes 1 to 10 ms.
 
 import os
 import socket
-from dataclasses import dataclass
 from typing import Any
 
 from reprokit.errors import MachineError
+from reprokit.values import dataclass
 
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 # Docker 23: the first whose own BuildKit reads here-documents without a `# syntax=` line.
@@ -93,6 +93,32 @@ def inspect_image(reference: str) -> dict[str, Any] | None:
         raise MachineError(
             "engine-refused",
             f"the Docker engine cannot say what `{reference}` is",
+            where=str(document)[:300],
+        )
+    return document
+
+
+def ask(path: str, *, timeout: float = ANSWER_S) -> dict[str, Any]:
+    """The engine's answer to a GET request, such as `/info`, which must be a JSON object.
+
+    Args:
+        path: of the API, without a version: the engine answers with its newest.
+        timeout: seconds to wait for each piece of the answer.
+
+    Raises:
+        MachineError: the engine does not answer, or answers with an error.
+    """
+    import json
+
+    try:
+        answer = _get(path, timeout=timeout)
+    except OSError as error:
+        raise _refusal(_no_answer(error)) from error
+    document = json.loads(answer.body) if answer.body.startswith(b"{") else None
+    if answer.status != OK or not isinstance(document, dict):
+        raise MachineError(
+            "engine-refused",
+            f"the Docker engine does not answer `{path}`",
             where=str(document)[:300],
         )
     return document

@@ -6,18 +6,17 @@ only its absence leads to a build.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reprokit import files
 from reprokit.environments.engine_api import inspect_image, need_engine
 from reprokit.errors import MachineError, ReproKitError
+from reprokit.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from reprokit.environments.base_image import Base
-    from reprokit.environments.buildx import Build, OnStep
-    from reprokit.environments.sources import Sources
+    from reprokit.environments.buildx import OnBytes, OnStep
     from reprokit.stacks.locks import LockedRequirements
     from reprokit.stacks.model import Stack
     from reprokit.stacks.pipconfig import PackageSettings
@@ -28,6 +27,9 @@ Target = Literal["environment", "prod", "dev"]
 LABEL_ENVIRONMENT = "org.reprokit.env"
 LABEL_BASE = "org.reprokit.base"
 _SHOWN_ID = 16
+NO_BUILDX = (
+    "no buildx: using the classic builder; images are larger and not bit-for-bit"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class ImageEnvironment:
         digest: its own digest, as the engine says it.
         base_digest: digest of the image that it was built from.
         dockerfile: the text that it was built from.
+        mirror: the name under which the base image was found, where `base-images` names one for it.
+        builder: what built it: `buildx`, or `classic` where there is none.
+        log: all that its build said.
     """
 
     env_id: str
@@ -47,6 +52,9 @@ class ImageEnvironment:
     digest: str
     base_digest: str
     dockerfile: str
+    mirror: str | None = None
+    builder: str = "buildx"
+    log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class ImageOrder:
         target: `environment`, or with the code (`prod`), or with the tools (`dev`).
         code: the project's code; for `prod`.
         tools: the lock of the stack's tools; for `dev`.
+        labels: more labels: what is the same whenever the image is built.
     """
 
     env_id: str
@@ -70,6 +79,12 @@ class ImageOrder:
     target: Target = "environment"
     code: Path | None = None
     tools: "Lock | None" = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Literal["dev", "prod"]:
+        """Which of the stack's Dockerfiles has the target."""
+        return "dev" if self.target == "dev" else "prod"
 
     @property
     def reference(self) -> str:
@@ -111,7 +126,11 @@ def ready(
         return None
     if labels.get(LABEL_ENVIRONMENT) != env_id or LABEL_BASE not in labels:
         return None
-    return ImageEnvironment(env_id, reference, found["Id"], labels[LABEL_BASE], text)
+    log = log_path(home, env_id, target)
+    how = _how(home, env_id, target)
+    return ImageEnvironment(
+        env_id, reference, found["Id"], labels[LABEL_BASE], text, how[0], how[1], log
+    )
 
 
 def ensure(
@@ -121,18 +140,20 @@ def ensure(
     base_images: Mapping[str, str] | None = None,
     settings: "PackageSettings | None" = None,
     on_step: "OnStep | None" = None,
+    on_bytes: "OnBytes | None" = None,
 ) -> ImageEnvironment:
     """The image, built if the engine has none of its name; two that want it at once build it once.
 
     Args:
         order: what it holds.
         home: the user's store; the build's log is kept in `images/ID/`.
-        base_images: the workspace's `base-images`.
+        base_images: a base image's name -> the one to use in its place (`base-images`).
         settings: where packages come from; pip's own settings by default, read only for a build.
         on_step: is told of the build's steps: name, how many are done, how many are known.
+        on_bytes: is told of what a step fetches or writes: name, bytes so far, bytes in all.
 
     Raises:
-        MachineError: no engine, no buildx, no base image, no index, no space, or a step failed.
+        MachineError: no engine, no base image, no index, no space, or a step failed.
         IntegrityError: the base image's tag has moved, or a package has none of the locked hashes.
     """
     need_engine()
@@ -140,7 +161,12 @@ def ensure(
         done = _find(order, home)
         if done is None:
             done = build_image(
-                order, home=home, base_images=base_images, settings=settings, on_step=on_step
+                order,
+                home=home,
+                base_images=base_images,
+                settings=settings,
+                on_step=on_step,
+                on_bytes=on_bytes,
             )
     return done
 
@@ -152,23 +178,18 @@ def build_image(
     base_images: Mapping[str, str] | None = None,
     settings: "PackageSettings | None" = None,
     on_step: "OnStep | None" = None,
+    on_bytes: "OnBytes | None" = None,
     fresh: bool = False,
 ) -> ImageEnvironment:
     """Build the image, whether or not the engine has it.
 
     Arguments and errors are those of `ensure`; `fresh` takes nothing from an earlier build, and gives the same
-    bytes all the same.
+    bytes all the same (but for the classic builder).
     """
-    import tempfile
-
     from reprokit.environments.base_image import resolve_base
-    from reprokit.environments.buildx import run_build
-    from reprokit.stacks.dockerfiles import dockerfile
     from reprokit.stacks.pipconfig import read_settings
 
     told = on_step or _silent
-    settings = settings or read_settings()
-    text = dockerfile(order.stack, "dev" if order.target == "dev" else "prod")
     base = resolve_base(
         order.stack.image,
         platform=order.stack.platform,
@@ -177,10 +198,9 @@ def build_image(
     )
     folder = _folder(home, order.env_id)
     _sweep(folder)
-    with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as stage:
-        build = _stage(order, text, base, settings, Path(stage), folder / f"{order.target}.log")
-        build = replace(build, fresh=fresh)
-        run_build(build, on_step=told, explain=_explain(settings))
+    job = _Job(order, base, settings or read_settings(), home, told, on_bytes or _silent, fresh)
+    text, builder = job.build()
+    files.write_json(_made(home, order.env_id, order.target), {"mirror": base.mirror, "builder": builder})
     files.write_text(_dockerfile(home, order.env_id, order.target), text)
     done = _find(order, home)
     if done is None:
@@ -193,90 +213,59 @@ def build_image(
     return done
 
 
-def _stage(
-    order: ImageOrder,
-    text: str,
-    base: "Base",
-    settings: "PackageSettings",
-    stage: Path,
-    log: Path,
-) -> "Build":
-    """Lay out all that the build sees, in the shape of a workspace, and say how to build it."""
-    from reprokit.environments.buildx import Build
-    from reprokit.stacks.dockerfiles import SOURCE_DATE_EPOCH, dockerignore
+@dataclass(frozen=True)
+class _Job:
+    """One build, once its base image is known."""
 
-    kind: Literal["dev", "prod"] = "dev" if order.target == "dev" else "prod"
-    (stage / "Dockerfile").write_text(text, "utf-8")
-    (stage / "Dockerfile.dockerignore").write_text(dockerignore(order.stack, kind), "utf-8")
-    _stage_workspace(order, stage / "workspace")
-    contexts, sources = _stage_packages(order, settings, stage)
-    secret_files = {"ca": sources.certificates, "client": sources.client}
-    return Build(
-        dockerfile=stage / "Dockerfile",
-        context=stage / "workspace",
-        target=order.target,
-        tag=order.reference,
-        platform=order.stack.platform,
-        log=log,
-        arguments={
-            "BASE_IMAGE": base.reference,
-            "PROJECT": order.project,
-            "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH),
-        },
-        labels={LABEL_ENVIRONMENT: order.env_id, LABEL_BASE: base.digest},
-        contexts=contexts,
-        secret_files={name: path for name, path in secret_files.items() if path},
-        secrets={"index": sources.script()},
-    )
+    order: ImageOrder
+    base: "Base"
+    settings: "PackageSettings"
+    home: Path
+    on_step: "OnStep"
+    on_bytes: "OnBytes"
+    fresh: bool
 
+    def build(self) -> tuple[str, str]:
+        """The Dockerfile that was built, and by what."""
+        try:
+            return self._buildx(), "buildx"
+        except MachineError as error:
+            if error.code != "no-buildx":
+                raise
+        self.on_step(NO_BUILDX, 0, 1)
+        return self._classic(), "classic"
 
-def _stage_workspace(order: ImageOrder, folder: Path) -> None:
-    import shutil
+    def _buildx(self) -> str:
+        import tempfile
 
-    from reprokit.stacks.requirements import render_pins
+        from reprokit.environments.buildx import run_build
+        from reprokit.environments.staging import stage
+        from reprokit.stacks.dockerfiles import dockerfile
 
-    stack = folder / "envs" / order.stack.name
-    project = folder / "projects" / order.project
-    stack.mkdir(parents=True)
-    if order.code is not None:
-        shutil.copytree(order.code, project, symlinks=True)
-    else:
-        project.mkdir(parents=True)
-    # The pins alone: what a lock says about its own making is no reason to build again.
-    lock = project / f"requirements.{order.stack.name}.lock"
-    lock.unlink(missing_ok=True)
-    if order.locks.project is not None:
-        lock.write_text(render_pins(order.locks.project.pins), "utf-8")
-    (stack / "requirements.lock").write_text(render_pins(order.locks.stack.pins), "utf-8")
-    if order.tools is not None:
-        (stack / "dev.lock").write_text(render_pins(order.tools.pins), "utf-8")
+        text = dockerfile(self.order.stack, self.order.kind)
+        with tempfile.TemporaryDirectory(prefix="build-", dir=self._log.parent) as folder:
+            build = stage(self.order, text, self.base, self.settings, Path(folder), self._log)
+            run_build(
+                replace(build, fresh=self.fresh),
+                on_step=self.on_step,
+                on_bytes=self.on_bytes,
+                explain=_explain(self.settings),
+            )
+        return text
 
+    def _classic(self) -> str:
+        import tempfile
 
-def _stage_packages(
-    order: ImageOrder, settings: "PackageSettings", stage: Path
-) -> tuple[dict[str, Path], "Sources"]:
-    """Folders with uv and with the local packages, and the sources of all others."""
-    from reprokit.environments.sources import link_or_copy, split_sources, stage_packages
-    from reprokit.stacks.uvtool import torch_backend, uv_program
+        from reprokit.environments import classic
 
-    uv = stage / "uv"
-    uv.mkdir()
-    link_or_copy(Path(uv_program()), uv / "uv")
-    contexts = {"uv": uv}
-    sources = split_sources(settings.uv_environment(), settings.uv_options())
-    found: set[str] = set()
-    locks = {"stack": order.locks.stack, "project": order.locks.project, "dev": order.tools}
-    for name, lock in locks.items():
-        if lock is not None:
-            contexts[f"{name}-wheels"] = stage / f"{name}-wheels"
-            found |= stage_packages(lock.pins, sources, contexts[f"{name}-wheels"])
-    if "torch" not in found:
-        version = order.stack.torch_pin.partition("==")[2]
-        backend = torch_backend(version, settings, cwd=stage)
-        if backend is not None:
-            told = {**sources.variables, "UV_TORCH_BACKEND": backend}
-            sources = replace(sources, variables=told)
-    return contexts, sources
+        with tempfile.TemporaryDirectory(prefix="build-", dir=self._log.parent) as folder:
+            build = classic.stage(self.order, self.base, self.settings, Path(folder), self._log)
+            classic.run_build(replace(build, fresh=self.fresh), on_step=self.on_step)
+            return build.dockerfile.read_text("utf-8")
+
+    @property
+    def _log(self) -> Path:
+        return log_path(self.home, self.order.env_id, self.order.target)
 
 
 def _explain(settings: "PackageSettings") -> Callable[[str], ReproKitError | None]:
@@ -295,6 +284,24 @@ def _find(order: ImageOrder, home: Path) -> ImageEnvironment | None:
 
 def _folder(home: Path, env_id: str) -> Path:
     return home / "images" / _short(env_id)
+
+
+def log_path(home: Path, env_id: str, target: Target) -> Path:
+    """Where all that the latest build of an image said is kept."""
+    return _folder(home, env_id) / f"{target}.log"
+
+
+def _made(home: Path, env_id: str, target: Target) -> Path:
+    return _folder(home, env_id) / f"{target}.json"
+
+
+def _how(home: Path, env_id: str, target: Target) -> tuple[str | None, str]:
+    """Mirror and builder of an image, as noted when it was made; an image of before has no such note."""
+    try:
+        noted = files.read_json(_made(home, env_id, target))
+    except (OSError, ValueError):
+        return None, "buildx"
+    return noted.get("mirror"), noted.get("builder", "buildx")
 
 
 def _dockerfile(home: Path, env_id: str, target: Target) -> Path:

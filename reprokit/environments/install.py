@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit import files, process
@@ -12,6 +11,7 @@ from reprokit.stacks.locks import LockedRequirements
 from reprokit.stacks.pipconfig import PackageSettings, read_settings
 from reprokit.stacks.requirements import Pin, normalise
 from reprokit.stacks.uvtool import explain, follow_uv, run_uv, torch_backend, uv_version
+from reprokit.values import dataclass
 
 MACHINES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 GLIBC = (2, 28)  # what locks are resolved for

@@ -1,14 +1,13 @@
 """An engine's name and a project's locks -> the finished environment that a run uses."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reprokit import layout
 from reprokit.config import ProjectConfig
-from reprokit.environments.engine_api import engine_trouble
 from reprokit.plan import stack_name
 from reprokit.stacks.locks import LockedRequirements, load_locked
+from reprokit.values import asdict, dataclass
 from reprokit.workspace import Workspace
 
 
@@ -49,6 +48,8 @@ def choose_engine(name: str) -> tuple[str, str]:
     """The engine to use and why: `auto` is docker where an engine answers, else venv."""
     if name != "auto":
         return name, "asked for"
+    from reprokit.environments.engine_api import engine_trouble
+
     trouble = engine_trouble()
     if trouble is None:
         return "docker", "a Docker engine answers"

@@ -9,12 +9,12 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from reprokit.errors import MachineError
 from reprokit.stacks.requirements import Pin, normalise
+from reprokit.values import dataclass, field
 
 # What a build is told; the rest of the machine's environment is its own.
 _TOLD = re.compile(

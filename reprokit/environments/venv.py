@@ -10,7 +10,6 @@ go on writing, and must not write into the next attempt. `ready` is on the hot p
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit import files
@@ -18,6 +17,7 @@ from reprokit.environments.identity import env_id
 from reprokit.errors import LockedError, MachineError
 from reprokit.layout import home
 from reprokit.stacks.locks import LockedRequirements
+from reprokit.values import dataclass
 
 SCHEMA = "reprokit/environment/1"
 MARKER = "environment.json"

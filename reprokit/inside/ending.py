@@ -85,6 +85,14 @@ def describe(
     return "failed", dict(known, reason=reason, message=message)
 
 
+def is_final(run_dir: str) -> bool:
+    """Whether the record says how the run ended."""
+    try:
+        return files.read_json(os.path.join(run_dir, "run.json")).get("state") in FINAL
+    except (OSError, ValueError):
+        return False
+
+
 def stop_asked(run_dir: str) -> str | None:
     """By which signal the host asked for a stop, if it did."""
     try:

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def replace_bytes(path: str, data: bytes, *, mode: int = 0o666, durable: bool = True) -> None:
+def replace_bytes(
+    path: str, data: bytes, *, mode: int = 0o666, durable: bool = True, settle: bool = True
+) -> None:
     """Atomically make `path` hold `data`: temp file, fsync, rename, fsync of the folder.
 
-    With `durable` off the disk is not waited for (8 ms): for what a later write settles anyway.
+    With `durable` off the disk is not waited for (8 ms), with `settle` off the folder is not: for
+    what a later write settles anyway.
     """
     folder = os.path.dirname(os.path.abspath(path))
     temporary = os.path.join(folder, ".tmp-" + binascii.hexlify(os.urandom(8)).decode("ascii"))
@@ -32,13 +35,13 @@ def replace_bytes(path: str, data: bytes, *, mode: int = 0o666, durable: bool = 
         except FileNotFoundError:
             pass
         raise
-    if durable:
+    if durable and settle:
         sync_folder(folder)
 
 
-def replace_json(path: str, value: object, *, durable: bool = True) -> None:
+def replace_json(path: str, value: object, *, durable: bool = True, settle: bool = True) -> None:
     """Atomically write `value` as indented JSON that people can read and `diff` can compare."""
-    replace_bytes(path, json_text(value).encode("utf-8"), durable=durable)
+    replace_bytes(path, json_text(value).encode("utf-8"), durable=durable, settle=settle)
 
 
 def json_text(value: object) -> str:

@@ -1,8 +1,9 @@
 """The one parent of a training, in every engine: starts it, looks at its stack, waits, records its end.
 
-Started as `ENVIRONMENT/bin/python -I -S .../reprokit/inside/supervise.py RUN/launch.json`, the launch order (see
-docs/architecture.md). It runs in a session of its own and outlives the command that started it. The training's
-output goes straight into the log file; nothing stands between.
+Started as `ENVIRONMENT/bin/python -I -S .../reprokit/inside/supervise.py RUN/launch.json [EAR PRIVATE]`: the launch
+order (see docs/architecture.md) and, where it is started before there is an order, the descriptor to wait on for the
+word to go. It runs in a session of its own and outlives the command that started it. The training's output goes straight
+into the log file; nothing stands between.
 
 Every import here is felt by every run: those that a quiet run does not need are made where they are used.
 """
@@ -32,7 +33,10 @@ def main() -> int:
     """Supervise one training; returns what it returned, as a shell would say it."""
     # Blocked from the first moment on: a stop that comes early waits until there is something to stop.
     signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
-    return Supervisor(files.read_json(sys.argv[1])).run()
+    if len(sys.argv) > 2 and not _may_go(int(sys.argv[2])):
+        _remove(sys.argv[3])
+        return 0
+    return Supervisor(_order(sys.argv[1])).run()
 
 
 class Supervisor:
@@ -44,7 +48,9 @@ class Supervisor:
         self.lock = _hold(order.get("lock_fd"), os.path.join(self.run_dir, "run.lock"))
         self.log_path = os.path.join(self.run_dir, "logs", "output.log")
         # Also readable: should the training delete its log, this descriptor still has every byte.
-        self.log = os.open(self.log_path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.log = os.open(
+            self.log_path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
+        )
         self.grace = float(order.get("stop_grace_s", 10.0))
         self.stopped: str | None = None
 
@@ -56,6 +62,9 @@ class Supervisor:
         except OSError as error:
             return self._not_started(error)
         ending.started(self.run_dir, _identity(pid))
+        if ending.stop_asked(self.run_dir):
+            # Whoever asked did not know yet whom to signal.
+            os.kill(os.getpid(), signal.SIGTERM)
         snapshot = self._probe()
         code, usage = self._wait(pid)
         self._clear_group(pid)
@@ -111,7 +120,8 @@ class Supervisor:
     def _write_snapshot(self, snapshot: dict[str, Any], *, durable: bool) -> None:
         try:
             path = os.path.join(self.run_dir, "snapshot.json")
-            files.replace_json(path, snapshot, durable=durable)
+            # The end of the record is written next, and settles the folder for both.
+            files.replace_json(path, snapshot, durable=durable, settle=False)
         except (OSError, ValueError) as error:
             _complain("the snapshot was not written", error)
 
@@ -170,10 +180,34 @@ class Supervisor:
 
     def _finish(self, state: str, end: dict[str, Any], usage: dict[str, float] | None) -> None:
         for folder in self.order.get("remove", ()):
-            import shutil
-
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         ending.finish(self.run_dir, {"state": state, "exit": end, "usage": usage})
+
+
+def _order(path: str) -> dict[str, Any]:
+    """The launch order, for us alone: its command may hold what the record must not."""
+    order = files.read_json(path)
+    os.unlink(path)
+    return order
+
+
+def _may_go(ear: int) -> bool:
+    """Wait for the word to start; false when whoever was to say it is gone, or has thought better of it."""
+    try:
+        # What every run needs is imported while nothing else is to be done.
+        import json  # noqa: F401
+
+        from reprokit.inside import probe  # noqa: F401
+    except Exception as error:
+        _complain("the probe cannot be imported", error)
+    with os.fdopen(ear, "rb") as stream:
+        return bool(stream.read())
+
+
+def _remove(folder: str) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _spawn(argv: list[str], cwd: str, log: int, lock: int) -> int:
@@ -289,4 +323,7 @@ def _memory_kills() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    # All is written; taking the interpreter down in order would keep whoever waits for 3 ms more.
+    os._exit(code)

@@ -1,6 +1,5 @@
 """Everything that a run's folder says, read and checked, as one value."""
 
-from dataclasses import asdict
 from typing import Any
 
 from reprokit.errors import IntegrityError, NotFoundError
@@ -8,6 +7,7 @@ from reprokit.files import read_json
 from reprokit.layout import RunPaths
 from reprokit.runs.store import read_record
 from reprokit.snapshot import model
+from reprokit.values import asdict
 
 WHEN = ("time", "epoch", "step")
 

@@ -4,8 +4,9 @@ The models are plain frozen dataclasses so that writing a record imports nothing
 pydantic, which also prints their JSON Schema (`reprokit schema`).
 """
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from reprokit.values import dataclass, field
 
 SCHEMA: Literal["reprokit/run/1"] = "reprokit/run/1"
 

@@ -1,5 +1,6 @@
 """What a training reads and writes: its kept folders lead into the run folder, and strays are kept too."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -70,7 +71,7 @@ def tidy(paths: RunPaths) -> None:
     source.pop("schema")
     for stray in leftovers(Source.from_json(source), paths.work):
         if stray not in ours:
-            _keep(stray, paths.root / "outputs" / "stray" / stray.relative_to(paths.work))
+            _keep(stray, paths)
     # First out of the way, then gone: a death half-way leaves no copy that looks whole.
     gone = paths.root / ".work.old"
     paths.work.rename(gone)
@@ -78,9 +79,23 @@ def tidy(paths: RunPaths) -> None:
     stamps_path(paths.work).unlink(missing_ok=True)
 
 
-def _keep(stray: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stray.rename(target)
+def _keep(stray: Path, paths: RunPaths) -> None:
+    """Move a stray into the run; not through a link, nor over a file, that the training left in the way."""
+    name = stray.relative_to(paths.work)
+    others = (paths.root / f"stray-{number}" for number in itertools.count(1))
+    for base in itertools.chain((paths.root / "outputs" / "stray",), others):
+        target = base / name
+        if _is_free(target, paths.root):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stray.rename(target)
+            return
+
+
+def _is_free(target: Path, root: Path) -> bool:
+    """Whether nothing has this name, and all above it, up to `root`, are real folders or nothing yet."""
+    above = target.parents[: len(target.relative_to(root).parts) - 1]
+    real = all(not path.is_symlink() and (path.is_dir() or not path.exists()) for path in above)
+    return real and not os.path.lexists(target)
 
 
 def _merge(source: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from reprokit.errors import ConfigError, IntegrityError, NotFoundError
 from reprokit.layout import RunPaths
 from reprokit.runs.ids import new_run_id
 from reprokit.runs.model import RunRecord
+from reprokit.values import asdict
 
 UNFINISHED = ".new-"
 LAST = "@last"

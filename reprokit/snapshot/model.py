@@ -6,12 +6,12 @@ there is None.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprokit.errors import IntegrityError, NotFoundError
 from reprokit.files import read_json
+from reprokit.values import dataclass
 
 SCHEMA = "reprokit/snapshot/1"
 

@@ -12,7 +12,6 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +19,7 @@ from reprokit import files
 from reprokit.errors import MachineError
 from reprokit.source import git
 from reprokit.source.model import FILE, LINK, Entry, Found, shown
+from reprokit.values import dataclass, replace
 
 LARGE = 8 << 20
 """From this size in bytes on, git itself reads a file, so that it is never held in memory here."""

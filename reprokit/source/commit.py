@@ -5,13 +5,13 @@ working tree, no attribute and no filter, so what goes in is what is stored.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit import process
 from reprokit.errors import MachineError
 from reprokit.source import git
 from reprokit.source.model import Entry
+from reprokit.values import dataclass
 
 _WHO = b"reprokit <reprokit@localhost>"
 _QUOTES = {ord("\\"): b"\\\\", ord('"'): b'\\"', ord("\n"): b"\\n"}

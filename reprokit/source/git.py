@@ -8,11 +8,11 @@ clone) is switched off for each call.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit import process
 from reprokit.errors import ConfigError, MachineError, NotFoundError, ReproKitError
+from reprokit.values import dataclass
 
 _SETTINGS = {
     "core.fsmonitor": "false",

@@ -6,11 +6,11 @@
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from reprokit.source import git
 from reprokit.source.model import Entry, Found
+from reprokit.values import replace
 
 _POINTER_MAX = 1024
 

@@ -6,11 +6,11 @@
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from reprokit.source import git
 from reprokit.source.model import FILE, GITLINK, LINK, PROGRAM, Found, note
+from reprokit.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Listing:
     warnings: tuple[str, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Survey:
-    """What is on disk of a repository's paths."""
+    """What is on disk of a repository's paths; its lists grow as it is looked at."""
 
     found: list[Found] = field(default_factory=list)
     missing: list[bytes] = field(default_factory=list)

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
+
+from reprokit.values import asdict, dataclass, field
 
 FILE, PROGRAM, LINK, GITLINK = "100644", "100755", "120000", "160000"
 """The modes of git's trees: a file, an executable file, a symbolic link, another repository."""

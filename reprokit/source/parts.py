@@ -5,12 +5,12 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from reprokit.source import git
 from reprokit.source.listing import Listing, Survey, excluder, list_paths, survey
 from reprokit.source.model import GITLINK, Entry, Found, Submodule, note, shown
+from reprokit.values import dataclass, replace
 
 
 @dataclass(frozen=True)

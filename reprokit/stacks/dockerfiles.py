@@ -1,12 +1,12 @@
 """A `Stack` -> the text of its Dockerfiles: the same bytes for the same stack, always."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from reprokit import files
 from reprokit.stacks.model import Stack
+from reprokit.values import dataclass
 
 Kind = Literal["dev", "prod"]
 
@@ -44,6 +44,17 @@ def dockerignore(stack: Stack, kind: Kind) -> str:
 def dockerfile(stack: Stack, kind: Kind) -> str:
     """The Dockerfile of `kind`."""
     return prod_dockerfile(stack) if kind == "prod" else dev_dockerfile(stack)
+
+
+def classic_dockerfile(stack: Stack, kind: Kind) -> str:
+    """The Dockerfile of `kind` for Docker's classic builder, which has no mounts and no secrets."""
+    return _render("classic.Dockerfile.j2", stack, kind)
+
+
+def recipe_files(stack: Stack) -> dict[str, str]:
+    """What the layers run, name -> text, for a builder that cannot hold it in the Dockerfile itself."""
+    names = {"layer": "_layer.sh.j2", "compile.py": "_compile.py.j2"}
+    return {name: _render(template, stack, "prod") for name, template in names.items()}
 
 
 def dockerfile_path(workspace_root: Path, stack_name: str, kind: Kind) -> Path:

@@ -5,10 +5,10 @@ The digests are on the hot path: no YAML, no `packaging`.
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit.errors import ConfigError, Problem
+from reprokit.values import dataclass
 
 REQUIREMENTS_FILE = "requirements.in"
 _INCLUDE = re.compile(r"(?:-r|--requirement)[ =]\s*(.+)|(?:-c|--constraint)[ =]\s*(.+)")

@@ -6,7 +6,6 @@ has, so that the two can be installed one after the other. `load_locked` is on t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from reprokit.errors import ConfigError, IntegrityError, NotFoundError
 from reprokit.stacks import inputs as given
 from reprokit.stacks.find import STACK_FILE, stack_folder
 from reprokit.stacks.requirements import REWRITE, Header, Lock, Pin, read, render, render_pins
+from reprokit.values import dataclass
 
 if TYPE_CHECKING:
     from reprokit.stacks.model import Stack

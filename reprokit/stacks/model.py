@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from reprokit.errors import ConfigError, Problem
 from reprokit.stacks.find import STACK_FILE, stack_folder
 from reprokit.suggest import closest
+from reprokit.values import dataclass, replace
 
 if TYPE_CHECKING:
     from reprokit.strictyaml import Node
@@ -50,6 +50,8 @@ class Stack:
         system: packages of the image's own package manager.
         requirements: what is locked beside torch, as in a requirements file.
         dev: tools of a person who debugs; locked apart, for the dev image only.
+        index: who serves torch: `pypi` (the user's own package index, as plain `torch==VERSION`) or
+            `pytorch` (PyTorch's own index, as `torch==VERSION+VARIANT`); None: see `served_by`.
     """
 
     name: str
@@ -61,11 +63,37 @@ class Stack:
     system: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     dev: tuple[str, ...] = DEV_TOOLS
+    index: str | None = None
+
+    @property
+    def served_by(self) -> str:
+        """`pypi` where the package index serves this very variant by default, else `pytorch`."""
+        if self.index is not None:
+            return self.index
+        if self.variant == "cpu":
+            return "pytorch"
+        from reprokit.stacks.facts.lookup import default_variant
+
+        is_default = default_variant(self.torch, self.platform) == self.variant
+        return "pypi" if is_default else "pytorch"
+
+    @property
+    def torch_version(self) -> str:
+        """The exact text of torch's version: PyTorch's own index says the variant in it."""
+        return self.torch if self.served_by == "pypi" else f"{self.torch}+{self.variant}"
 
     @property
     def torch_pin(self) -> str:
-        """The exact build of torch: the variant is part of the version, so no other build fits."""
-        return f"torch=={self.torch}+{self.variant}"
+        """The build of torch as a lock pins it."""
+        return f"torch=={self.torch_version}"
+
+    @property
+    def torch_requirement(self) -> str:
+        """The build of torch as it is asked for: by its very text.
+
+        `torch==2.13.0` is fulfilled by `2.13.0+cpu`, and a folder of wheels may hold that one.
+        """
+        return f"torch==={self.torch_version}"
 
     @property
     def torch_index(self) -> str:
@@ -83,7 +111,17 @@ def load_stack(workspace_root: Path, name: str) -> Stack:
     from reprokit import strictyaml
 
     path = stack_folder(workspace_root, name) / STACK_FILE
-    return parse_stack(strictyaml.load(path), name, where=str(path))
+    return _with_locked_image(parse_stack(strictyaml.load(path), name, where=str(path)), path.parent)
+
+
+def _with_locked_image(stack: Stack, folder: Path) -> Stack:
+    """The stack with the digest of its `image.lock`, unless `stack.yaml` itself pins one."""
+    from reprokit.stacks.image_lock import locked_digest
+
+    if stack.image.digest is not None:
+        return stack
+    digest = locked_digest(folder, stack.image.ref, stack.platform)
+    return replace(stack, image=replace(stack.image, digest=digest))
 
 
 def parse_stack(node: "Node", name: str, *, where: str) -> Stack:
@@ -101,6 +139,7 @@ def parse_stack(node: "Node", name: str, *, where: str) -> Stack:
         system=reader.texts("system", _is_system_package, "a name of a system package"),
         requirements=reader.texts("requirements", _is_requirement, _REQUIREMENT_RULE),
         dev=reader.texts("dev", _is_requirement, _REQUIREMENT_RULE, DEV_TOOLS),
+        index=reader.text("index", _INDEX, "`pypi` or `pytorch`", "") or None,
     )
     reader.finish(node.keys)
     return stack
@@ -109,6 +148,7 @@ def parse_stack(node: "Node", name: str, *, where: str) -> Stack:
 _PYTHON = re.compile(r"3\.\d{1,2}")
 _RELEASE = re.compile(r"\d+\.\d+(\.\d+)?((a|b|rc|\.post|\.dev)\d+)*")
 _VARIANT = re.compile(r"cpu|cu\d{2,3}")
+_INDEX = re.compile("pypi|pytorch")
 _IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
 _PLATFORM = re.compile("|".join(UV_PLATFORMS))
 _SYSTEM = re.compile(r"[a-z0-9][a-z0-9+.:-]*(=[A-Za-z0-9.+:~-]+)?")

@@ -9,12 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from reprokit import process
 from reprokit.errors import MachineError
+from reprokit.values import dataclass, field
 
 # Later sections win: what pip itself does for `pip install`, which pip-compile shares.
 _SECTIONS = ("global", "install", ":env:")

@@ -6,11 +6,11 @@ On the hot path of `reprokit run`: no program, no heavy import.
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from reprokit.errors import ConfigError, IntegrityError, NotFoundError, Problem
+from reprokit.values import dataclass
 
 FORMAT = "reprokit-lock/1"
 REWRITE = "reprokit lock"

@@ -4,7 +4,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprokit import files, process
@@ -13,6 +12,7 @@ from reprokit.stacks.model import PYTORCH_INDEX, UV_PLATFORMS
 from reprokit.stacks.pipconfig import PackageSettings, read_settings, without_credentials
 from reprokit.stacks.requirements import Pin, parse_pins
 from reprokit.stacks.uvtool import explain, run_uv, torch_backend, uv_version
+from reprokit.values import dataclass, replace
 
 
 @dataclass(frozen=True)

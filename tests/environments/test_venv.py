@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from wheelhouse import index, locked_line, make_wheel
+from tests.stacks.wheelhouse import index, locked_line, make_wheel
 
 from reprokit.environments import venv
 from reprokit.environments.identity import env_id

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from trainings import PACKAGE, Training
+from tests.inside.trainings import PACKAGE, Training
 
 
 @pytest.fixture(scope="session")

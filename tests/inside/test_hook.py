@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trainings import Training, interpreters, site_packages
+from tests.inside.trainings import Training, interpreters, site_packages
 
 from reprokit.inside.hook import lines
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from trainings import Ended, Training
+from tests.inside.trainings import Ended, Training
 
 DRAW = """
 import json, random, sys

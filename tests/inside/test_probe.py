@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from trainings import PROBE, interpreters, site_packages
+from tests.inside.trainings import PROBE, interpreters, site_packages
 
 from reprokit.inside import probe
 from reprokit.inside.layers.packages import normal

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from wheelhouse import make_wheel, wheelhouse
+from tests.stacks.wheelhouse import make_wheel, wheelhouse
 
 __all__ = ["wheelhouse"]
 

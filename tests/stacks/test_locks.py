@@ -2,7 +2,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from wheelhouse import index, make_wheel
+from tests.stacks.wheelhouse import index, make_wheel
 
 from reprokit.errors import ConfigError, IntegrityError, MachineError, NotFoundError, ReproKitError
 from reprokit.stacks import locks

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from wheelhouse import index, make_wheel
+from tests.stacks.wheelhouse import index, make_wheel
 
 from reprokit.errors import IntegrityError, MachineError, ReproKitError
 from reprokit.stacks.pipconfig import PackageSettings, read_settings
