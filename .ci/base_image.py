@@ -43,7 +43,7 @@ FOLDERS = {
     **dict.fromkeys(("/var/cache/ldconfig", "/var/lib/apt/lists/partial"), 0o755),
     **dict.fromkeys(("/var/cache/apt/archives/partial", "/etc/apt/preferences.d"), 0o755),
     **dict.fromkeys((f"{DPKG}/parts", f"{DPKG}/triggers", f"{DPKG}/updates"), 0o755),
-    **dict.fromkeys(("/tmp", "/var/tmp", "/run/lock"), 0o1777),  # noqa: S108  the image's own
+    **dict.fromkeys(("/tmp", "/var/tmp", "/run/lock"), 0o1777),
     "/root": 0o700,
 }
 FIXED_LINKS = {
@@ -365,7 +365,7 @@ def main() -> None:
     with tempfile.TemporaryFile(dir=arguments.out.parent) as layer:
         write_layer(tree, layer)
         digest = write_archive(layer, arguments.tags, architecture(), arguments.out)
-    print(f"{digest} {' '.join(arguments.tags)}")  # noqa: T201  a script of its own
+    print(f"{digest} {' '.join(arguments.tags)}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from reprokit.engines.base import Engine
+from reprokit.interrupts import Interrupts
 from reprokit.launch import Watcher
 from reprokit.layout import RunPaths
 from reprokit.runs.settle import ask_to_stop, settle
@@ -16,28 +17,27 @@ PIECE = 1 << 16
 
 
 def follow(
-    paths: RunPaths, engine: Engine, watcher: Watcher, *, stop_on_interrupt: bool = True
+    paths: RunPaths, engine: Engine, watcher: Watcher, interrupts: Interrupts | None = None
 ) -> dict[str, Any]:
     """Show a run's output and progress until it ends; return its settled record.
 
-    Ctrl-C asks for the stop ladder and goes on watching, and a second one kills; with `stop_on_interrupt` off
-    it only ends the watching.
+    With `interrupts`, the first asks for the stop ladder and the watching goes on, and a second one kills. Without,
+    Ctrl-C only ends the watching.
     """
     handle = read_raw(paths)["engine"]["handle"]
-    interrupts = 0
+    asked = 0
+    # Whatever the training has done to its log by now: there is one to look at.
+    paths.log.parent.mkdir(exist_ok=True)
     with paths.log.open("ab"), paths.log.open("rb") as log:
         while True:
-            try:
-                ended = engine.ended(handle, paths, wait_s=LOOK_S)
-                drain(log, watcher.output)
-                _show_progress(paths, watcher)
-                if ended is not None:
-                    return settle(paths, engine)
-            except KeyboardInterrupt:
-                if not stop_on_interrupt:
-                    raise
-                interrupts += 1
-                again = interrupts > 1
+            ended = engine.ended(handle, paths, wait_s=LOOK_S)
+            drain(log, watcher.output)
+            _show_progress(paths, watcher)
+            if ended is not None:
+                return settle(paths, engine)
+            if interrupts is not None and interrupts.count > asked:
+                asked = interrupts.count
+                again = asked > 1
                 watcher.notice("killing it" if again else "stopping it; Ctrl-C again kills it")
                 ask_to_stop(paths, engine, now=again)
 
@@ -49,7 +49,8 @@ def drain(log: BinaryIO, write: Callable[[bytes], None]) -> None:
 
 
 def _show_progress(paths: RunPaths, watcher: Watcher) -> None:
-    if not watcher.terminal:
+    # A training can put a fifo there, which would make us wait for ever.
+    if not watcher.terminal or not paths.progress.is_file():
         return
     try:
         state = json.loads(paths.progress.read_bytes())

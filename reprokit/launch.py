@@ -6,27 +6,24 @@ and the engine starts it.
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from reprokit import __version__, files, layout
-from reprokit.config import ProjectConfig, load_config
+from reprokit import files, layout, source
+from reprokit.config import load_config
 from reprokit.engines import engine_named
 from reprokit.engines.base import Engine, Handle, Launch
 from reprokit.engines.kit import ensure_kit
 from reprokit.environments.provide import Environment, choose_engine, provide
 from reprokit.errors import ReproKitError
 from reprokit.inside import ending
-from reprokit.inside.files import json_text
 from reprokit.layout import RunPaths
-from reprokit.plan import Plan, in_source, make_plan, refuse_secrets
-from reprokit.redact import cut, cut_all
-from reprokit.runs import outputs, store
-from reprokit.runs.model import SCHEMA, EngineRecord, EnvironmentRecord, RunRecord
-from reprokit.source import Source, capture, forget, materialise
-from reprokit.values import asdict, dataclass, replace
+from reprokit.plan import Plan, make_plan, refuse_secrets
+from reprokit.runs import store
+from reprokit.runs.model import RunRecord
+from reprokit.values import dataclass, replace
 from reprokit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -89,12 +86,26 @@ def ready(
     Raises:
         ReproKitError: whatever stands in the way; nothing is recorded then.
     """
+    look = source.look(workspace.root)
+    try:
+        with _prepared(workspace, request, watcher, look, dry_run=dry_run) as found:
+            yield found
+    finally:
+        look.close()
+
+
+@contextmanager
+def _prepared(
+    workspace: Workspace, request: Request, watcher: Watcher, look: source.Look, *, dry_run: bool
+) -> Iterator[Ready]:
     config = load_config(request.config, request.overrides)
     project = request.config.absolute().parent
     name, reason = choose_engine(request.engine)
     if request.engine == "auto":
         watcher.notice(f"engine {name}: {reason}")
     engine = engine_named(name)
+    if request.engine == "auto" and engine.unenforced:
+        watcher.notice(f"it cannot limit {', '.join(engine.unenforced)}: those are the machine's own")
     engine.check(config.resources)
     environment = provide(workspace, config, project, name, watcher.building)
     located = {key: item.locate(project, workspace.root) for key, item in config.data.items()}
@@ -118,20 +129,20 @@ def ready(
             launch = _launch(plan, store.published(hidden), workspace, environment, lock, watcher)
             if not dry_run:
                 engine.prepare(launch, hidden)
-            source = _source(workspace, config, project, run_id, hidden, located.values())
-            plan = in_source(plan, source.prefix, _places(workspace, source, located.values()))
-            link = name == "venv"
-            outputs.connect(hidden, hidden.work / plan.cwd, plan.keep, link=link)
-            outputs.connect_data(hidden.work, plan.places, link=link)
-            launch = replace(
+            from reprokit.staging import stage
+
+            staged, record = stage(
                 launch,
-                plan=plan,
-                facts=_facts(plan, environment, source, data),
-                origin=_top(workspace, source),
+                hidden,
+                workspace=workspace,
+                config=config,
+                environment=environment,
+                data=data,
+                reason=reason,
+                unenforced=engine.unenforced,
+                look=look,
             )
-            record = _record(plan, environment, reason)
-            _write(hidden, plan, record, config, environment, source, data)
-            yield Ready(engine, launch, record, hidden)
+            yield Ready(engine, staged, record, hidden)
     finally:
         engine.abandon(store.published(hidden))
         if hidden.root.exists():
@@ -139,9 +150,14 @@ def ready(
 
 
 def _vanish(workspace: Workspace, hidden: RunPaths) -> None:
-    """Undo the preparation of a run that was not started; its folder goes last, so that a death leaves it to be found."""
-    forget(workspace.root, store.hidden_id(hidden))
+    """Undo the preparation of a run that was not started; its folder goes last: a death leaves it to be found."""
+    source.forget(workspace.root, store.hidden_id(hidden))
     shutil.rmtree(hidden.root, ignore_errors=True)
+
+
+def command(prepared: Ready) -> list[str]:
+    """The exact command line that a prepared run amounts to, for people; it works although the run is not started."""
+    return prepared.engine.command(replace(prepared.launch, paths=prepared.hidden))
 
 
 def start(prepared: Ready) -> Ready:
@@ -167,49 +183,6 @@ def start(prepared: Ready) -> Ready:
     # The training is on its way; only now is the time to wait for the disk.
     files.sync_tree(paths.root, skip=paths.work)
     return prepared
-
-
-def _source(
-    workspace: Workspace,
-    config: ProjectConfig,
-    project: Path,
-    run_id: str,
-    paths: RunPaths,
-    data: Iterable[Path],
-) -> Source:
-    """Store the exact code and lay out the copy that the run executes; runs, outputs and data are no code."""
-    within = workspace.inside(project)
-    exclude = [
-        *_below(workspace, [workspace.store, *data]),
-        *(within / name for name in config.outputs.keep),
-    ]
-    source = capture(
-        workspace.root, run_id=run_id, exclude=exclude, archive=paths.root / "source.tar"
-    )
-    materialise(source, paths.work)
-    return source
-
-
-def _below(workspace: Workspace, paths: Iterable[Path]) -> list[PurePosixPath]:
-    """Those of `paths` that lie in the workspace, relative to it."""
-    return [
-        PurePosixPath(path.relative_to(workspace.root))
-        for path in paths
-        if path.is_relative_to(workspace.root)
-    ]
-
-
-def _top(workspace: Workspace, source: Source) -> Path:
-    """The user's own folder that the copy of the source is a copy of: the workspace, or the repository around it."""
-    return (
-        workspace.root.parents[len(source.prefix.parts) - 1]
-        if source.prefix.parts
-        else workspace.root
-    )
-
-
-def _places(workspace: Workspace, source: Source, data: Iterable[Path]) -> dict[str, Path]:
-    return {str(source.prefix / path): workspace.root / path for path in _below(workspace, data)}
 
 
 def _manifests(located: Mapping[str, Path], kept: Path) -> "dict[str, DatasetManifest]":
@@ -245,74 +218,3 @@ def _launch(
         watched=watcher.terminal,
         origin=workspace.root,
     )
-
-
-def _record(plan: Plan, environment: Environment, reason: str) -> RunRecord:
-    return RunRecord(
-        schema=SCHEMA,
-        id=plan.run_id,
-        project=plan.project,
-        state="preparing",
-        created=ending.now(),
-        argv=[cut(word) for word in plan.argv],
-        engine=EngineRecord(plan.engine, reason),
-        environment=EnvironmentRecord(
-            environment.id,
-            environment.kind,
-            environment.location,
-            environment.digest,
-            environment.base,
-        ),
-        reprokit=__version__,
-        host=os.uname().nodename,
-    )
-
-
-def _write(
-    paths: RunPaths,
-    plan: Plan,
-    record: RunRecord,
-    config: ProjectConfig,
-    environment: Environment,
-    source: Source,
-    data: "Mapping[str, DatasetManifest]",
-) -> None:
-    """Every file of the record that is known before the start. The folder is hidden still; the disk comes later."""
-    texts = {
-        paths.plan: json_text(plan.document()),
-        paths.config: cut(config.to_yaml()),
-        paths.source: json_text({"schema": "reprokit/source/1", **source.to_json()}),
-        paths.data: json_text({name: dataset.summary() for name, dataset in data.items()}),
-        paths.requirements: environment.requirements,
-        paths.record: json_text(asdict(record)),
-    }
-    if environment.dockerfile is not None:
-        texts[paths.dockerfile] = environment.dockerfile
-    for path, text in texts.items():
-        path.write_text(text, "utf-8", "surrogateescape")
-    for folder in (paths.log.parent, paths.observed):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-def _facts(
-    plan: Plan, environment: Environment, source: Source, data: "Mapping[str, DatasetManifest]"
-) -> dict[str, Any]:
-    """What the host itself observed, for the layers of the snapshot that cannot be seen from inside."""
-    return {
-        "code": source.to_json(),
-        "data": {name: dataset.summary() for name, dataset in data.items()},
-        "config": {
-            "seed": plan.seed,
-            "determinism": plan.determinism,
-            "params": cut_all(plan.params),
-            "resources": asdict(plan.resources),
-        },
-        "environment": {
-            "id": environment.id,
-            "kind": environment.kind,
-            "engine": plan.engine,
-            "digest": environment.digest,
-            "base": environment.base,
-            "locks": dict(environment.locks),
-        },
-    }

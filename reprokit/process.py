@@ -72,6 +72,51 @@ def run(
     return Completed(words, done.returncode, done.stdout, done.stderr)
 
 
+@dataclass(frozen=True)
+class Running:
+    """A program that was begun, and whose answer is fetched later; it should print little."""
+
+    argv: tuple[str, ...]
+    child: "subprocess.Popen[bytes]"
+
+    def result(self) -> Completed:
+        """What it said, once it has ended; to be asked for once."""
+        stdout, stderr = self.child.communicate()
+        return Completed(self.argv, self.child.returncode, stdout, stderr)
+
+    def close(self) -> None:
+        """Let it end, if nobody asked for its result."""
+        if self.child.returncode is None:
+            self.child.communicate()
+
+
+def begin(
+    argv: Sequence[str | os.PathLike[str]], *, cwd: Path, env: Mapping[str, str] | None = None
+) -> Running:
+    """Start `argv` and go on with something else; a program that asks nothing and prints little.
+
+    Raises:
+        MachineError: the program is not installed, or cannot be executed.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    try:
+        child = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except FileNotFoundError as error:
+        raise missing(words[0], error) from error
+    except PermissionError as error:
+        raise MachineError(
+            "cannot-execute", f"cannot execute {words[0]}", where=str(error)
+        ) from error
+    return Running(words, child)
+
+
 def stream(
     argv: Sequence[str | os.PathLike[str]],
     *,

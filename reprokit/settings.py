@@ -33,7 +33,10 @@ def load_settings() -> UserSettings:
     Raises:
         ConfigError: the file does not say something valid.
     """
-    path = settings_path()
+    try:
+        path = settings_path()
+    except RuntimeError:  # nobody has a home folder here
+        return UserSettings()
     if not path.is_file():
         return UserSettings()
     from reprokit import strictyaml
@@ -48,7 +51,7 @@ def load_settings() -> UserSettings:
         isinstance(word, str) for pair in images.items() for word in pair
     ):
         raise _wrong(path, "`base-images` maps image names to image names")
-    return UserSettings(images)
+    return UserSettings({name: str(other) for name, other in images.items()})
 
 
 def base_images(of_workspace: Mapping[str, str]) -> dict[str, str]:

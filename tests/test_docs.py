@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,15 +18,17 @@ import yaml
 from reprokit.cli.app import COMMANDS, LazyGroup
 from reprokit.config import parse_config
 from reprokit.data import DatasetManifest
+from reprokit.engines.base import order
 from reprokit.errors import ReproKitError
 from reprokit.inside import probe
+from reprokit.layout import RunPaths
 from reprokit.runs.schema import schemas
 from reprokit.stacks.model import load_stack
 from reprokit.stacks.requirements import Header
 from reprokit.strictyaml import parse
 from reprokit.workspace import find
 from tests.conftest import REPOSITORY, Place, git
-from tests.docs import PAGES, Block, Page, Section, missing, page
+from tests.docs import PAGES, Block, Page, Section, blocks, missing, page
 
 every_page = pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 FORMATS = page("docs/formats.md").sections
@@ -267,14 +270,14 @@ def test_every_example_has_the_keys_that_are_told(name: str) -> None:
             assert list(json.loads(line))[:4] == FORMATS[name].keys()
         return
     document = json.loads(example.body)
-    for one in document.values() if name == "data.json" else [document]:
+    for one in document["datasets"].values() if name == "data.json" else [document]:
         assert_told(one, FORMATS[name])
 
 
 def test_what_a_run_leaves_has_the_keys_that_are_told(lab: Place, shared_home: Path) -> None:
     digits = lab.run(Path("projects/digits/config.yaml"), "-o", "params.epochs=1")
     folder: Path = digits["folder"]
-    for name in ("run", "plan", "source", "snapshot", "launch", "progress"):
+    for name in ("run", "plan", "source", "snapshot", "progress"):
         assert_told(read(folder / f"{name}.json"), FORMATS[f"{name}.json"])
     (observed,) = [read(path) for path in (folder / "observed").glob("*.json")]
     assert_told(observed, FORMATS["observed/PID.json"])
@@ -294,12 +297,16 @@ def test_what_data_and_a_stop_leave_has_the_keys_that_are_told(lab: Place) -> No
     folder: Path = started["folder"]
     assert lab("stop", started["id"], "--now").code == 0
     assert_told(read(folder / "stop.json"), FORMATS["stop.json"])
-    assert_told(read(folder / "data.json")["some"], FORMATS["data.json"])
+    assert_told(read(folder / "data.json")["datasets"]["some"], FORMATS["data.json"])
     (kept,) = (lab.root / "runs" / ".datasets").glob("*.json")
     assert_told(read(kept), FORMATS[".datasets/DIGEST.json"])
 
 
-def test_the_contract_of_the_supervisor_is_told_in_one_way() -> None:
+def test_the_contract_of_the_supervisor_is_told_as_it_is(tmp_path: Path) -> None:
+    plan = SimpleNamespace(argv=("true",), stop_grace_s=1.0)
+    launch: Any = SimpleNamespace(paths=RunPaths(tmp_path), plan=plan, facts={})
+    order(launch, run_dir="/run", cwd="/run", lock=None, remove=[])
+    assert_told(read(RunPaths(tmp_path).order), FORMATS["launch.json"])
     contract = page("docs/architecture.md").sections["The contract between host and inside"]
     assert contract.keys() == FORMATS["launch.json"].keys()
 
@@ -314,8 +321,6 @@ def read(path: Path) -> Any:
 
 def section_blocks(name: str) -> list[Block]:
     """The blocks of a section of docs/formats.md."""
-    from tests.docs import blocks
-
     return blocks(FORMATS[name].text)
 
 

@@ -44,20 +44,28 @@ class Tree:
 
     def text(self, file: str, limit: int = MAX_TEXT) -> str | None:
         """The text of a file; None (and a note) where it is too large, no text, or time is up."""
-        if time.monotonic() > self._deadline:
-            return self.skip(file, f"not read: {MAX_SECONDS:.0f} seconds of reading are over")
         try:
-            data = _read(self.root / file, limit + 1)
+            return self._decoded(self._bounded(file, limit))
+        except UnicodeDecodeError:
+            self.skip(file, "not read: it is no UTF-8 text")
         except OSError as error:
-            return self.skip(file, f"not read: {(error.strerror or str(error)).lower()}")
+            self.skip(file, f"not read: {(error.strerror or str(error)).lower()}")
+        return None
+
+    def _bounded(self, file: str, limit: int) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise OSError(f"{MAX_SECONDS:.0f} seconds of reading are over")
+        data = _read(self.root / file, limit + 1)
         self._bytes += len(data)
         if len(data) > limit or self._bytes > MAX_TOTAL:
-            return self.skip(file, f"not read: larger than {limit >> 20} MiB, or {MAX_TOTAL >> 20} MiB in all")
-        try:
-            text = data.decode("utf-16" if data[:2] in _UTF16 else "utf-8-sig")
-        except UnicodeDecodeError:
-            return self.skip(file, "not read: it is no UTF-8 text")
-        return self.skip(file, "not read: it is binary") if "\0" in text else text
+            raise OSError(f"larger than {limit >> 20} MiB, or {MAX_TOTAL >> 20} MiB in all")
+        return data
+
+    def _decoded(self, data: bytes) -> str:
+        text = data.decode("utf-16" if data[:2] in _UTF16 else "utf-8-sig")
+        if "\0" in text:
+            raise OSError("it is binary")
+        return text
 
     def named(self, *names: str) -> Iterator[str]:
         """The files of these paths that are there, in the order of `names`."""
@@ -81,8 +89,10 @@ def look(root: Path) -> Tree:
         folders[:] = sorted(name for name in folders if _wanted(Path(folder, name), depth))
         for name in sorted(names):
             path = Path(folder, name)
-            if not path.is_symlink() and path.is_file():
-                found.append(path.relative_to(root).as_posix())
+            file = path.relative_to(root).as_posix()
+            # A name that no terminal can show is no name of a file that people train with.
+            if file.isprintable() and not path.is_symlink() and path.is_file():
+                found.append(file)
         if len(found) > MAX_FILES:
             tree.skip(".", f"only the first {MAX_FILES:,} files were looked at")
             break

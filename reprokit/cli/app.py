@@ -15,6 +15,8 @@ COMMANDS = {
     "lock": "Write the hash-locked requirements of stacks and projects.",
     "dockerfile": "Write the dev and prod Dockerfiles of stacks.",
     "build": "Make the environment of a project: image or virtual environment.",
+    "check": "Say whether a stack can run here, and which is the nearest that can.",
+    "facts": "Print what is known of PyTorch, CUDA, drivers, GPUs and images.",
     "runs": "List runs.",
     "show": "Show what a run's record says.",
     "logs": "Print what a training printed.",
@@ -89,6 +91,9 @@ def _invoke(words: list[str]) -> int:
         return stop.exit_code
     except typer.Abort:
         return 130
+    except SystemExit as stop:
+        # Typer's own answer when whoever read our output has gone; ours says 0.
+        raise BrokenPipeError from stop
     except Exception as error:
         # click's own errors (unknown option, missing argument) have this method; nothing else does.
         if not hasattr(error, "format_message"):

@@ -15,7 +15,8 @@ from reprokit.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reprokit.doctor import Litter, Result
+    from reprokit.doctor.checkup import Result
+    from reprokit.doctor.litter import Litter
 
 HELP = """Look for what stands between this machine and a run, and say what fixes it.
 
@@ -42,7 +43,7 @@ def doctor(
     workspace: options.WorkspaceDir = None,
 ) -> None:
     """Examine this machine (see HELP)."""
-    from reprokit.doctor import examine, worst
+    from reprokit.doctor.checkup import examine, worst
 
     output = Output(json, quiet, verbose)
     place, trouble = _place(workspace)
@@ -75,7 +76,7 @@ def _fix(
     output: Output, place: Workspace | None, trouble: ReproKitError | None
 ) -> list[dict[str, Any]]:
     """List what killed commands left behind, then remove it; what was really removed."""
-    from reprokit.doctor import find_litter, remove_hidden, remove_ref
+    from reprokit.doctor.litter import find_litter, remove_hidden, remove_ref
 
     if place is None:
         raise trouble or NotFoundError(
@@ -85,13 +86,16 @@ def _fix(
         )
     litter = find_litter(place)
     _list(output, litter)
-    gone: list[dict[str, Any]] = []
-    for hidden in litter.hidden:
-        if remove_hidden(place, hidden):
-            gone.append({"kind": "folder", "path": str(hidden.root)})
-    for ref in litter.refs:
-        if remove_ref(place, ref, litter.stores):
-            gone.append({"kind": "ref", "ref": ref.name, "commit": ref.commit})
+    gone: list[dict[str, Any]] = [
+        {"kind": "folder", "path": str(hidden.root)}
+        for hidden in litter.hidden
+        if remove_hidden(place, hidden)
+    ]
+    gone += [
+        {"kind": "ref", "ref": ref.name, "commit": ref.commit}
+        for ref in litter.refs
+        if remove_ref(place, ref, litter.stores)
+    ]
     if gone:
         output.note(f"removed {len(gone)}")
     return gone

@@ -1,5 +1,6 @@
 """`reprokit lock`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from reprokit.cli import options
 from reprokit.cli.place import here
 from reprokit.cli.render import Output
 from reprokit.errors import ConfigError
+from reprokit.values import asdict
 from reprokit.workspace import Workspace
 
 HELP = """Write the hash-locked requirements of stacks and projects.
@@ -18,6 +20,7 @@ HELP = """Write the hash-locked requirements of stacks and projects.
   reprokit lock cpu                              one stack, and the projects on it
   reprokit lock projects/digits                  one project, on its stack's lock
   reprokit lock --check                          say what is stale; write nothing
+  reprokit lock --check --online                 ... and whether a base image's tag moved (exit 5)
 """
 
 
@@ -28,6 +31,12 @@ def lock(
     ] = False,
     upgrade: Annotated[
         bool, typer.Option(help="Take newer versions where the pins allow.")
+    ] = False,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online", help="With --check: ask the registries for the base images' tags, too."
+        ),
     ] = False,
     resolver: Annotated[str, typer.Option(help="uv or pip-tools.")] = "uv",
     json: options.Json = False,
@@ -52,17 +61,43 @@ def lock(
             raise ConfigError(
                 "stale-lock", "locks are missing or stale", problems=stale, hint="`reprokit lock`"
             )
-        results = []
+        results, images = [], _checked_images(place, targets.stacks, output) if online else []
     else:
         results = locking.write(
             place, targets, resolver=resolver, upgrade=upgrade, notice=output.note
         )
+        images = _locked_images(place, targets.stacks, output, upgrade=upgrade)
     if json:
-        output.document("reprokit/lock/1", {"stacks": list(targets.stacks), "written": results})
+        output.document(
+            "reprokit/lock/1",
+            {"stacks": list(targets.stacks), "written": results, "images": images},
+        )
     elif check:
         output.note("every lock is what its inputs ask for")
     else:
         output.next("reprokit dockerfile" if targets.stacks else "reprokit run CONFIG")
+
+
+def _locked_images(
+    place: Workspace, stacks: Sequence[str], output: Output, *, upgrade: bool
+) -> list[dict[str, object]]:
+    from reprokit.environments.registry import lock_base_images
+
+    results = lock_base_images(place, stacks, renew=upgrade)
+    for result in results:
+        output.note(f"  {result.line()}")
+    return [result.document() for result in results]
+
+
+def _checked_images(
+    place: Workspace, stacks: Sequence[str], output: Output
+) -> list[dict[str, object]]:
+    from reprokit.environments.registry import check_base_images
+
+    answers = check_base_images(place, stacks)
+    for answer in answers:
+        output.note(f"  base image {answer.name}: {answer.digest or answer.reason}")
+    return [asdict(answer) for answer in answers]
 
 
 def _folder(place: Workspace, name: str) -> str:

@@ -40,7 +40,7 @@ def logs(
         return
     watcher = TerminalWatcher(Output(False, False, verbose))
     if follow_it:
-        follow(paths, engine_named(record["engine"]["name"]), watcher, stop_on_interrupt=False)
+        follow(paths, engine_named(record["engine"]["name"]), watcher)
     elif paths.log.exists():
         with paths.log.open("rb") as log:
             drain(log, watcher.output)

@@ -7,13 +7,14 @@ from reprokit.cli.times import seconds_of
 from reprokit.cli.watcher import TerminalWatcher
 from reprokit.errors import InterruptedRunError, ReproKitError, TrainingFailedError
 from reprokit.follow import follow
+from reprokit.interrupts import Interrupts
 from reprokit.launch import Ready
 from reprokit.layout import RunPaths
 from reprokit.runs.store import read_raw
 
 
-def watch(output: Output, watcher: TerminalWatcher, started: Ready) -> int:
-    """Show a run until it ends, then how it ended; the exit code of the command.
+def watch(output: Output, watcher: TerminalWatcher, started: Ready, interrupts: Interrupts) -> int:
+    """Show a run until it ends, then how it ended; the exit code of the command. Ctrl-C stops the training.
 
     Raises:
         ReproKitError: it failed or was stopped, and a person is told so (with `--json`, the
@@ -21,7 +22,7 @@ def watch(output: Output, watcher: TerminalWatcher, started: Ready) -> int:
     """
     paths = started.launch.paths
     try:
-        record = follow(paths, started.engine, watcher)
+        record = follow(paths, started.engine, watcher, interrupts)
     finally:
         watcher.close()
     error = end_error(record)

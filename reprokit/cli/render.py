@@ -25,6 +25,12 @@ def write(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
+def write_json(stream: TextIO, value: Mapping[str, Any]) -> None:
+    """Print a JSON document; characters that the stream cannot show are escaped as JSON escapes them."""
+    ascii_only = (stream.encoding or "ascii").lower().replace("-", "") != "utf8"
+    write(stream, json.dumps(value, indent=1, ensure_ascii=ascii_only))
+
+
 @dataclass(frozen=True)
 class Output:
     """Where a command shows what its library function returned."""
@@ -35,7 +41,7 @@ class Output:
 
     def document(self, schema: str, value: Mapping[str, Any]) -> None:
         """The one JSON document of a `--json` call."""
-        write(sys.stdout, json.dumps({"schema": schema, **value}, indent=1, ensure_ascii=False))
+        write_json(sys.stdout, {"schema": schema, **value})
 
     def data(self, text: str) -> None:
         """What was asked for."""
@@ -67,7 +73,7 @@ class Output:
 def show_error(error: ReproKitError, *, as_json: bool) -> int:
     """Print an error: what happened, where, and what fixes it; return its exit code."""
     if as_json:
-        write(sys.stdout, json.dumps(error.document(), indent=1, ensure_ascii=False))
+        write_json(sys.stdout, error.document())
         return error.exit_code
     head = style(f"error[{error.code}]", RED, sys.stderr)
     lines = [f"{head}: {error.message}"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit import layout
-from reprokit.doctor.model import Context, Finding, combined
+from reprokit.doctor.model import Context, Finding, Status, combined
 
 NAME = "disk"
 TITLE = "Disk space"
@@ -107,15 +107,14 @@ def _places(context: Context) -> Iterable[tuple[str, Path, Need, str]]:
             ("delete runs that you do not need, or set `store:` in reprokit.yaml to a larger disk"),
         )
     engine = context.engine.engine
-    if engine is not None and engine.root is not None and context.engine.local:
-        # In Docker Desktop this folder is in a machine of its own, and is not there for us.
-        if engine.root.exists():
-            yield (
-                "images",
-                engine.root,
-                ENVIRONMENTS,
-                ("`docker system prune` and `docker builder prune` free some"),
-            )
+    # In Docker Desktop that folder is in a machine of its own, and is not there for us.
+    if engine and engine.root and context.engine.local and engine.root.exists():
+        yield (
+            "images",
+            engine.root,
+            ENVIRONMENTS,
+            ("`docker system prune` and `docker builder prune` free some"),
+        )
 
 
 def _finding(group: list[Volume]) -> Finding:
@@ -125,7 +124,7 @@ def _finding(group: list[Volume]) -> Finding:
     fixes = "; ".join(dict.fromkeys(volume.fix for volume in group))
     details = tuple(f"{volume.label}: {volume.path}" for volume in group)
     if first.free < first.need.wanted:
-        status = "fail" if first.free < first.need.least else "warn"
+        status: Status = "fail" if first.free < first.need.least else "warn"
         return Finding(status, f"{free} ({first.need.reason})", fixes, details)
     if first.free_files is not None and first.free_files < LEAST_FILES:
         text = f"{free}, but for {first.free_files:,} files only ({LEAST_FILES_REASON})"

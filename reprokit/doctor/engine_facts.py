@@ -126,9 +126,9 @@ def _elsewhere(variables: Mapping[str, str]) -> tuple[str, ...]:
 def _chosen_context(variables: Mapping[str, str]) -> str:
     import json
 
-    folder = variables.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     try:
-        config = json.loads(Path(folder, "config.json").read_bytes())
+        folder = Path(variables.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        config = json.loads((folder / "config.json").read_bytes())
         return str(config.get("currentContext") or "")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RuntimeError):
         return ""

@@ -46,16 +46,25 @@ def run(context: Context) -> Finding:
 def decide(seen: Observed) -> Finding:
     """Without a repository the code of a run is kept as an archive, which works; git need not even be there."""
     if seen.said is None:
-        text = "git is not installed"
-        if seen.checkout:
-            return Finding("fail", f"{text}, and the workspace is a checkout of it", INSTALL)
-        return Finding("warn", f"{text}: runs keep their code as an archive", INSTALL)
+        return _absent(checkout=seen.checkout)
     version = re.search(r"(\d+)\.(\d+)(\.\d+)?", seen.said)
     if version is None:
         return Finding("warn", f"git does not say its version: `{seen.said[:80]}`", INSTALL)
     name = f"git {version.group()}"
     if (int(version[1]), int(version[2])) < OLDEST:
         return Finding("fail", f"{name} is too old", INSTALL)
+    return _repository(name, seen)
+
+
+def _absent(*, checkout: bool) -> Finding:
+    text = "git is not installed"
+    if checkout:
+        return Finding("fail", f"{text}, and the workspace is a checkout of it", INSTALL)
+    return Finding("warn", f"{text}: runs keep their code as an archive", INSTALL)
+
+
+def _repository(name: str, seen: Observed) -> Finding:
+    """What a good git says about the workspace's repository."""
     if seen.repository is None:
         text = f"{name}; no repository around the workspace: runs keep their code as an archive"
         return Finding("ok", text)

@@ -39,18 +39,22 @@ def decide(facts: GpuFacts, visible: str | None = None) -> Finding:
     return Finding("ok", f"{_listed(facts.cards)}; {driver}", None, note)
 
 
+# What fixes a driver that is there and fails, by what is wrong with it.
+BROKEN = {
+    "mismatch": ("the driver was upgraded and the old one is still loaded", "reboot"),
+    "no-permission": (
+        "you may not use the GPU driver",
+        "ask for access to /dev/nvidia* (on many systems: the group `video`)",
+    ),
+    "other": ("the GPU driver fails", "`nvidia-smi` may say more"),
+}
+
+
 def _without(facts: GpuFacts) -> Finding:
     """NVML cannot be asked."""
-    if facts.problem == "mismatch":
-        return Finding("fail", "the driver was upgraded and the old one is still loaded", "reboot")
-    if facts.problem == "no-permission":
-        return Finding(
-            "fail",
-            "you may not use the GPU driver",
-            "ask for access to /dev/nvidia* (on many systems: the group `video`)",
-        )
-    if facts.problem == "other":
-        return Finding("fail", f"the GPU driver fails: {facts.said}", "`nvidia-smi` may say more")
+    if facts.problem is not None and facts.problem in BROKEN:
+        text, fix = BROKEN[facts.problem]
+        return Finding("fail", f"{text}: {facts.said}", fix)
     if facts.problem == "no-driver" and facts.on_bus:
         return Finding(
             "fail",

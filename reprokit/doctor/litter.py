@@ -59,16 +59,9 @@ class Litter:
 
     def summary(self) -> str:
         """One line for people."""
-        parts = []
-        if self.hidden:
-            parts.append(
-                f"{len(self.hidden)} hidden run folder{'s' * (len(self.hidden) > 1)} of killed commands"
-            )
-        if self.refs:
-            parts.append(
-                f"the stored code of {len(self.refs)} run{'s' * (len(self.refs) > 1)} that are gone"
-            )
-        return " and ".join(parts)
+        folders = f"hidden run folders of killed commands ({len(self.hidden)})"
+        refs = f"stored code of runs that are gone ({len(self.refs)})"
+        return " and ".join([*([folders] if self.hidden else []), *([refs] if self.refs else [])])
 
 
 def find_litter(workspace: Workspace) -> Litter:
@@ -98,26 +91,29 @@ def find_litter(workspace: Workspace) -> Litter:
 
 
 def remove_hidden(workspace: Workspace, hidden: RunPaths) -> bool:
-    """Remove a hidden folder and its reference; false when somebody uses it after all.
+    """Remove a hidden folder and its reference; false when somebody uses or removed it after all.
 
     Raises:
         MachineError: the file system or git refuses.
     """
+    if not hidden.root.is_dir():
+        return False
+    run_id = store.hidden_id(hidden)
     try:
         with files.exclusive(hidden.lock, wait=False):
-            forget(workspace.root, store.hidden_id(hidden))
+            published = os.path.lexists(hidden.root.with_name(run_id))
+            if not published:
+                forget(workspace.root, run_id)
             shutil.rmtree(hidden.root)
+            return not published
     except LockedError:
         return False
-    except FileNotFoundError:
-        return True  # another command of ours was faster
     except OSError as error:
         raise MachineError(
             "cannot-remove",
             f"cannot remove what a killed command left: {error.strerror}",
             where=str(error.filename or hidden.root),
         ) from error
-    return True
 
 
 def remove_ref(workspace: Workspace, ref: DeadRef, stores: Sequence[Path]) -> bool:

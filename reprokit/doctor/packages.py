@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reprokit.doctor.model import Context, Finding, combined
+from reprokit.doctor.model import Context, Finding, Status, combined
 from reprokit.doctor.reach import Answer, reach_all
 from reprokit.stacks.model import PYTORCH_INDEX
 from reprokit.stacks.pipconfig import (
@@ -21,6 +21,7 @@ TITLE = "Package settings"
 
 CERT_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+PYTORCHS = "PyTorch's own index, for the stacks' `variant`"
 UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
@@ -99,7 +100,7 @@ def addresses(settings: PackageSettings, variants: Sequence[str]) -> dict[str, s
         return {}
     found = {settings.index_url or DEFAULT_INDEX: _source(settings, "index-url")}
     found |= {url: _source(settings, "extra-index-url") for url in settings.extra_index_urls}
-    return found | {PYTORCH_INDEX + variant: "PyTorch's own index" for variant in variants}
+    return found | {PYTORCH_INDEX + variant: PYTORCHS for variant in variants}
 
 
 def _variants(context: Context) -> list[str]:
@@ -195,13 +196,13 @@ def _proxy(seen: Observed) -> Iterator[Finding]:
 def _answers(seen: Observed) -> Iterator[Finding]:
     chosen = addresses(seen.settings, [])
     for url, answer in seen.answers.items():
-        source = chosen.get(url, "for the stacks' `variant`")
+        source = chosen.get(url, PYTORCHS)
         text = f"{without_credentials(url)} ({source})"
         if answer.trouble is None:
             yield Finding("ok", f"{text} answers in {answer.seconds:.1f} s")
         else:
             # PyTorch's own index is asked only for builds that the user's settings do not have.
-            status = "fail" if url in chosen else "warn"
+            status: Status = "fail" if url in chosen else "warn"
             yield Finding(
                 status, f"{text}: {answer.trouble}", "`python -m pip config list` shows what is set"
             )

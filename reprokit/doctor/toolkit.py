@@ -58,19 +58,27 @@ def decide(gpus: int, engine: Engine, seen: Observed) -> Finding:
     """The engine hands on GPUs by CDI where it knows such devices, else by its nvidia runtime or hook."""
     cards = [name for name in engine.devices or () if name.startswith(f"{KIND}=")]
     numbered = [name for name in cards if name.rpartition("=")[2].isdigit()]
-    if numbered and len(numbered) < gpus:
-        return Finding(
-            "warn",
-            f"the engine knows {len(numbered)} of {gpus} GPUs: the CDI specification is out of date",
-            GENERATE,
-            tuple(cards),
-        )
     if numbered:
-        return Finding("ok", f"by CDI: {', '.join(numbered)}", None, _version(seen))
+        return _by_cdi(gpus, numbered, seen)
     if "nvidia" in engine.runtimes:
         return Finding("ok", "by the engine's nvidia runtime", None, _version(seen))
     if seen.specs:
         return _unread(engine, seen.specs)
+    return _not_set_up(seen)
+
+
+def _by_cdi(gpus: int, devices: list[str], seen: Observed) -> Finding:
+    """The engine knows some GPUs; a specification is written once and does not learn of new cards."""
+    if len(devices) < gpus:
+        text = (
+            f"the engine knows {len(devices)} of {gpus} GPUs: the CDI specification is out of date"
+        )
+        return Finding("warn", text, GENERATE, tuple(devices))
+    return Finding("ok", f"by CDI: {', '.join(devices)}", None, _version(seen))
+
+
+def _not_set_up(seen: Observed) -> Finding:
+    """The engine knows no way, unless it finds the toolkit's hook by itself when it is asked."""
     if seen.hook:
         return Finding(
             "warn",
@@ -78,8 +86,9 @@ def decide(gpus: int, engine: Engine, seen: Observed) -> Finding:
             f"{GENERATE} makes it certain",
         )
     if seen.ctk is not None:
-        fix = f"{GENERATE}, then {RESTART}"
-        return Finding("fail", f"{seen.ctk} is installed and not set up", fix)
+        return Finding(
+            "fail", f"{seen.ctk} is installed and not set up", f"{GENERATE}, then {RESTART}"
+        )
     return Finding("fail", "the NVIDIA Container Toolkit is not installed", INSTALL)
 
 

@@ -1,11 +1,11 @@
 """Check `workspace`: are locks and Dockerfiles what their inputs ask for?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from pathlib import Path
 
 from reprokit import locking
 from reprokit.doctor.model import Context, Finding, combined, of_error
-from reprokit.errors import NotFoundError, ReproKitError
+from reprokit.errors import ReproKitError
 from reprokit.workspace import Workspace
 
 NAME = "workspace"
@@ -58,7 +58,7 @@ def _dockerfiles(workspace: Workspace) -> Iterator[Finding]:
             files = write_dockerfiles(
                 workspace.root, load_stack(workspace.root, path.parent.name), check=True
             )
-        except (NotFoundError, ReproKitError) as error:
+        except ReproKitError as error:
             yield of_error(error)
             continue
         stale += [str(file.path.relative_to(workspace.root)) for file in files if file.changed]
@@ -76,6 +76,6 @@ def _short(workspace: Workspace, where: str) -> str:
     return str(path.relative_to(workspace.root)) if path.is_relative_to(workspace.root) else where
 
 
-def _count(items: object, noun: str) -> str:
-    number = len(items)  # type: ignore[arg-type]
+def _count(items: Sized, noun: str) -> str:
+    number = len(items)
     return f"{number} {noun}{'s' * (number != 1)}"

@@ -51,6 +51,8 @@ class Engine(Protocol):
     """Isolates a training. A handle is what an engine needs to find it again; the record keeps it as JSON."""
 
     name: str
+    # What of a plan's resources it cannot enforce; the record says so.
+    unenforced: tuple[str, ...]
 
     def check(self, resources: Resources) -> None:
         """Refuse, before anything is made, a run that asks for what this machine does not have.

@@ -32,6 +32,7 @@ class DockerEngine:
     """Runs trainings in containers of a Docker engine."""
 
     name = "docker"
+    unenforced: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._client: Any = None

@@ -31,6 +31,7 @@ class VenvEngine:
     """Runs trainings as processes of this machine."""
 
     name = "venv"
+    unenforced: tuple[str, ...] = ("network", "memory", "cpus", "shm")
 
     def __init__(self) -> None:
         self._waiting: dict[Path, _Waiting] = {}

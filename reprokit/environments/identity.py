@@ -32,3 +32,14 @@ def env_id(kind: str, locked: LockedRequirements, parts: Mapping[str, object] | 
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"{header.stack}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def derived_id(of: str, parts: Mapping[str, object]) -> str:
+    """The name of an image that holds an environment and more: the code, or the tools of a person.
+
+    Args:
+        of: the environment's own name.
+        parts: what decides the rest; whatever JSON can say.
+    """
+    text = json.dumps([of, dict(parts)], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return f"{of.rpartition('-')[0]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

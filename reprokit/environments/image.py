@@ -27,9 +27,7 @@ Target = Literal["environment", "prod", "dev"]
 LABEL_ENVIRONMENT = "org.reprokit.env"
 LABEL_BASE = "org.reprokit.base"
 _SHOWN_ID = 16
-NO_BUILDX = (
-    "no buildx: using the classic builder; images are larger and not bit-for-bit"
-)
+NO_BUILDX = "no buildx: using the classic builder; images are larger and not bit-for-bit"
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,9 @@ def build_image(
     _sweep(folder)
     job = _Job(order, base, settings or read_settings(), home, told, on_bytes or _silent, fresh)
     text, builder = job.build()
-    files.write_json(_made(home, order.env_id, order.target), {"mirror": base.mirror, "builder": builder})
+    files.write_json(
+        _made(home, order.env_id, order.target), {"mirror": base.mirror, "builder": builder}
+    )
     files.write_text(_dockerfile(home, order.env_id, order.target), text)
     done = _find(order, home)
     if done is None:

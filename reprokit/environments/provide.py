@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reprokit import layout
 from reprokit.config import ProjectConfig
@@ -9,6 +10,9 @@ from reprokit.plan import stack_name
 from reprokit.stacks.locks import LockedRequirements, load_locked
 from reprokit.values import asdict, dataclass
 from reprokit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprokit.environments.image import ImageEnvironment
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Environment:
         location: the folder of the virtual environment, or the image's name.
         digest: the image's digest.
         base: the base image that it was really built from, by digest.
+        mirror: the name under which that was found, where `base-images` names one for it.
         locks: lock name -> digest.
         requirements: the locks as one requirements file.
         dockerfile: the text that the image was built from.
@@ -34,6 +39,7 @@ class Environment:
     digest: str | None = None
     base: str | None = None
     dockerfile: str | None = None
+    mirror: str | None = None
 
     def document(self) -> dict[str, object]:
         """The environment as JSON, without the texts."""
@@ -88,7 +94,7 @@ def _once(on_line: Callable[[str], None]) -> Callable[[str, int, int], None]:
     told: set[str] = set()
 
     def on_step(step: str, _done: int, _known: int) -> None:
-        if step not in told and "load" not in step.split("]")[-1]:
+        if step not in told and "load" not in step.rpartition("]")[2]:
             told.add(step)
             on_line(step)
 
@@ -102,21 +108,23 @@ def _image(
     on_line: Callable[[str], None],
 ) -> Environment:
     from reprokit.environments import image
-    from reprokit.environments.identity import env_id
-    from reprokit.stacks.dockerfiles import recipe_digest
-    from reprokit.stacks.model import load_stack
+    from reprokit.environments.order import environment_order
 
-    stack = load_stack(workspace.root, stack_name(config))
-    parts = {"image": str(stack.image), "system": list(stack.system), "recipe": recipe_digest()}
-    name = env_id("image", locked, parts)
-    made = image.ready(name, stack.name, config.project, home=layout.home()) or image.ensure(
-        image.ImageOrder(name, stack, config.project, locked),
-        home=layout.home(),
-        base_images=workspace.base_images,
-        on_step=_once(on_line),
-    )
+    order = environment_order(workspace, config, locked)
+    home = layout.home()
+    found = image.ready(order.env_id, order.stack.name, config.project, home=home)
+    if found is None:
+        from reprokit.settings import base_images
+
+        names = base_images(workspace.base_images)
+        found = image.ensure(order, home=home, base_images=names, on_step=_once(on_line))
+    return of_image(found, locked)
+
+
+def of_image(made: "ImageEnvironment", locked: LockedRequirements) -> Environment:
+    """The environment that an image is."""
     return Environment(
-        name,
+        made.env_id,
         "image",
         made.reference,
         locked.digests,
@@ -124,4 +132,5 @@ def _image(
         digest=made.digest,
         base=made.base_digest,
         dockerfile=made.dockerfile,
+        mirror=made.mirror,
     )

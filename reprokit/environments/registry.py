@@ -3,13 +3,14 @@
 The engine asks, not we: it knows the user's logins, mirrors and proxies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from reprokit.environments.base_image import substitute
 from reprokit.environments.engine_api import engine_trouble
-from reprokit.errors import IntegrityError, MachineError
+from reprokit.errors import IntegrityError, MachineError, Problem
+from reprokit.settings import base_images
 from reprokit.stacks.find import stack_folder
 from reprokit.stacks.image_lock import (
     ImageLock,
@@ -19,6 +20,7 @@ from reprokit.stacks.image_lock import (
 )
 from reprokit.stacks.model import BaseImage, load_stack
 from reprokit.values import dataclass
+from reprokit.workspace import Workspace
 
 # A registry that does not answer by then is taken for one that cannot be reached.
 ANSWER_S = 10
@@ -49,7 +51,7 @@ class ImageLockResult:
         image: the name in `stack.yaml`.
         digest: what it is held to; None while it is open.
         state: `pinned` just now, `kept` as it was, pinned by the `stack` file itself, or `open`.
-        path: the lock, where there is one.
+        path: the lock, relative to the workspace, where there is one.
         reason: why it is open.
     """
 
@@ -124,7 +126,7 @@ def lock_base_image(
     """
     folder = stack_folder(workspace_root, stack)
     wanted = load_stack(workspace_root, stack)
-    ref, path = wanted.image.ref, image_lock_path(folder)
+    ref, path = wanted.image.ref, image_lock_path(folder).relative_to(workspace_root)
     before = locked_digest(folder, ref, wanted.platform)
     if wanted.image.digest is not None and wanted.image.digest != before:
         return ImageLockResult(ref, wanted.image.digest, "stack")
@@ -140,22 +142,56 @@ def lock_base_image(
     )
 
 
-def check_base_image(image: BaseImage, *, platform: str, other_names: Mapping[str, str]) -> Answer:
-    """Ask the registry whether a pinned tag still is what it was.
+def lock_base_images(
+    workspace: Workspace, stacks: Iterable[str], *, renew: bool = False
+) -> list[ImageLockResult]:
+    """Pin the base images of several stacks, through the workspace's and the user's mirrors.
+
+    Raises as `lock_base_image`.
+    """
+    names = base_images(workspace.base_images)
+    return [
+        lock_base_image(workspace.root, stack, other_names=names, renew=renew) for stack in stacks
+    ]
+
+
+def check_base_images(workspace: Workspace, stacks: Iterable[str]) -> list[Answer]:
+    """Ask the registries whether the pinned tags of several stacks still are what they were.
+
+    Returns:
+        What was heard of each stack's image, in order; one that nobody could say anything of has no digest.
 
     Raises:
-        IntegrityError: `base-image-moved`, with both digests.
-        MachineError: the registry has the image, but not for this platform.
+        IntegrityError: `base-image-moved`: every tag that moved, with both digests.
+        MachineError: a registry has an image, but not for the stack's platform.
     """
-    answer = ask_registry(image.ref, platform=platform, other_names=other_names)
-    if image.digest and answer.digest and answer.digest != image.digest:
+    names = base_images(workspace.base_images)
+    answers, moved = [], []
+    for stack in stacks:
+        wanted = load_stack(workspace.root, stack)
+        answer = ask_registry(wanted.image.ref, platform=wanted.platform, other_names=names)
+        answers.append(answer)
+        if problem := moved_tag(stack, wanted.image, answer):
+            moved.append(problem)
+    if moved:
         raise IntegrityError(
             "base-image-moved",
-            f"the tag {answer.name} moved: it is {answer.digest} now, and {image.digest} is locked",
-            where=answer.name,
-            hint="builds go on with the locked one; `reprokit lock --upgrade` takes the new one",
+            moved[0].message,
+            where=moved[0].where,
+            hint="builds go on with the locked image; `reprokit lock --upgrade` takes the new one",
+            problems=moved if len(moved) > 1 else (),
         )
-    return answer
+    return answers
+
+
+def moved_tag(stack: str, image: BaseImage, answer: Answer) -> Problem | None:
+    """What is wrong when a tag is no longer what it was; None when it is, or when nobody knows."""
+    if image.digest in (None, answer.digest) or answer.digest is None:
+        return None
+    return Problem(
+        f"envs/{stack}",
+        f"the tag {answer.name} moved: it is {answer.digest} now, and {image.digest} is locked",
+    )
 
 
 def _check_platform(name: str, platform: str, listed: list[dict[str, Any]] | None) -> None:

@@ -56,7 +56,11 @@ def read_json(path: str) -> dict[str, Any]:
     import json
 
     with open(path, "rb") as stream:
-        value = json.loads(stream.read().decode("utf-8"))
+        text = stream.read().decode("utf-8")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("%s is nested too deeply" % path) from None
     if not isinstance(value, dict):
         raise ValueError("%s does not hold a JSON object" % path)  # noqa: TRY004 - as bad as no JSON
     return value

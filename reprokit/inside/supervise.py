@@ -1,8 +1,9 @@
 """The one parent of a training, in every engine: starts it, looks at its stack, waits, records its end.
 
-Started as `ENVIRONMENT/bin/python -I -S .../reprokit/inside/supervise.py RUN/launch.json [EAR PRIVATE]`: the launch
-order (see docs/architecture.md) and, where it is started before there is an order, the descriptor to wait on for the
-word to go. It runs in a session of its own and outlives the command that started it. The training's output goes straight
+Started as `ENVIRONMENT/bin/python -I -S .../reprokit/inside/supervise.py RUN/launch.json [EAR PRIVATE]`:
+the launch order (see docs/architecture.md) and, where it is started before there is one, the
+descriptor to wait on for the word to go and the folder to remove if it never comes. It runs in a
+session of its own and outlives the command that started it. The training's output goes straight
 into the log file; nothing stands between.
 
 Every import here is felt by every run: those that a quiet run does not need are made where they are used.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import time
 
@@ -33,10 +35,11 @@ def main() -> int:
     """Supervise one training; returns what it returned, as a shell would say it."""
     # Blocked from the first moment on: a stop that comes early waits until there is something to stop.
     signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
-    if len(sys.argv) > 2 and not _may_go(int(sys.argv[2])):
-        _remove(sys.argv[3])
+    order, *early = sys.argv[1:]
+    if early and not _may_go(int(early[0])):
+        _remove(early[1])
         return 0
-    return Supervisor(_order(sys.argv[1])).run()
+    return Supervisor(_order(order)).run()
 
 
 class Supervisor:
@@ -108,9 +111,9 @@ class Supervisor:
         folder = os.path.join(self.run_dir, "observed")
         try:
             seen = [
-                files.read_json(os.path.join(folder, name))
-                for name in sorted(os.listdir(folder))
-                if name.endswith(".json")
+                files.read_json(path)
+                for path in (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
+                if path.endswith(".json") and _is_small_file(path)
             ]
         except (OSError, ValueError) as error:
             _complain("what the training observed is not in the snapshot", error)
@@ -196,6 +199,7 @@ def _may_go(ear: int) -> bool:
     try:
         # What every run needs is imported while nothing else is to be done.
         import json  # noqa: F401
+        import shutil  # noqa: F401
 
         from reprokit.inside import probe  # noqa: F401
     except Exception as error:
@@ -251,6 +255,12 @@ def _become(argv: list[str], cwd: str, log: int, lock: int, failure: int) -> NoR
         os.write(failure, str(error.errno).encode("ascii"))
     finally:
         os._exit(127)
+
+
+def _is_small_file(path: str) -> bool:
+    """Whether it is what the hook writes: a training can put a fifo or a link to anything there, to wait for ever."""
+    facts = os.lstat(path)
+    return stat.S_ISREG(facts.st_mode) and facts.st_size < 1 << 20
 
 
 def _hold(inherited: int | None, path: str) -> int:

@@ -35,6 +35,8 @@ def last_metrics(paths: RunPaths) -> dict[str, Any]:
     import json
 
     found: dict[str, Any] = {}
+    if not paths.metrics.is_file():
+        return found
     try:
         with paths.metrics.open("rb") as stream:
             for line in stream:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from reprokit.errors import IntegrityError
+from reprokit.errors import ReproKitError
 from reprokit.layout import RunPaths
 from reprokit.runs.settle import settle
 from reprokit.runs.store import all_runs
@@ -24,6 +24,6 @@ def list_runs(
 def _record(paths: RunPaths) -> dict[str, Any]:
     try:
         return settle(paths)
-    except (IntegrityError, KeyError) as error:
-        reason = error.message if isinstance(error, IntegrityError) else f"it lacks {error}"
+    except (ReproKitError, OSError, KeyError, TypeError) as error:
+        reason = error.message if isinstance(error, ReproKitError) else f"it is damaged: {error!r}"
         return {"id": paths.root.name, "project": paths.root.parent.name, "broken": reason}

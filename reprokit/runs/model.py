@@ -56,24 +56,30 @@ class Usage:
 class EngineRecord:
     """What isolates the run, why it was chosen, and the handle by which the engine knows it.
 
-    `released` is false as long as the engine still keeps something for the run (a container).
+    `released` is false as long as the engine still keeps something for the run (a container); `unenforced` names the
+    resources that it cannot limit.
     """
 
     name: str
     reason: str
     handle: dict[str, Any] = field(default_factory=dict)
     released: bool = True
+    unenforced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class EnvironmentRecord:
-    """What the lock became: `kind` (venv, image), its content id and where or what it is."""
+    """What the lock became: `kind` (venv, image), its content id and where or what it is.
+
+    `base` is the base image's digest; `mirror` the name under which it was found, if not its own.
+    """
 
     id: str
     kind: str
     location: str
     digest: str | None = None
     base: str | None = None
+    mirror: str | None = None
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,27 @@ def tidy(paths: RunPaths) -> None:
     Strays move to `outputs/stray/`, under their own paths. The source itself is not needed any more: it is a
     commit in the user's repository.
     """
-    if not paths.work.exists():
-        return
-    from reprokit.source import Source, leftovers, stamps_path
+    if paths.work.exists():
+        _keep_strays(paths)
+        # First out of the way, then gone: a death half-way leaves no copy that looks whole.
+        paths.work.rename(_old(paths))
+        from reprokit.source import stamps_path
+
+        stamps_path(paths.work).unlink(missing_ok=True)
+    shutil.rmtree(_old(paths), ignore_errors=True)
+
+
+def is_tidy(paths: RunPaths) -> bool:
+    """Whether nothing of the copy of the source is left."""
+    return not (paths.work.exists() or _old(paths).exists())
+
+
+def _old(paths: RunPaths) -> Path:
+    return paths.root / ".work.old"
+
+
+def _keep_strays(paths: RunPaths) -> None:
+    from reprokit.source import Source, leftovers
 
     plan = files.read_json(paths.plan)
     ours = {paths.work / plan["cwd"] / name for name in plan["keep"]}
@@ -72,11 +90,6 @@ def tidy(paths: RunPaths) -> None:
     for stray in leftovers(Source.from_json(source), paths.work):
         if stray not in ours:
             _keep(stray, paths)
-    # First out of the way, then gone: a death half-way leaves no copy that looks whole.
-    gone = paths.root / ".work.old"
-    paths.work.rename(gone)
-    shutil.rmtree(gone)
-    stamps_path(paths.work).unlink(missing_ok=True)
 
 
 def _keep(stray: Path, paths: RunPaths) -> None:

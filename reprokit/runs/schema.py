@@ -8,6 +8,7 @@ from reprokit.data import DatasetManifest
 from reprokit.errors import IntegrityError, Problem
 from reprokit.plan import Plan
 from reprokit.runs.model import SCHEMA, RunRecord
+from reprokit.runs.shape import check_schema
 from reprokit.snapshot.model import Snapshot
 from reprokit.source import Source
 
@@ -28,13 +29,7 @@ def validate(raw: dict[str, Any], *, where: str) -> RunRecord:
     Raises:
         IntegrityError: another schema version, or fields that the schema does not allow.
     """
-    if raw.get("schema") != SCHEMA:
-        raise IntegrityError(
-            "unknown-schema",
-            f"the record says it is `{raw.get('schema')}`; this version reads `{SCHEMA}`",
-            where=where,
-            hint="a newer ReproKit may have written it: `pip install -U reprokit-lab`",
-        )
+    check_schema(raw, where=where)
     try:
         return _RUN.validate_python(raw)
     except ValidationError as error:

@@ -26,7 +26,7 @@ def settle(paths: RunPaths, engine: Engine | None = None) -> dict[str, Any]:
     now: `unsettled` then says why.
     """
     raw = read_raw(paths)
-    if raw["state"] in FINAL and raw["engine"]["released"] and not paths.work.exists():
+    if raw["state"] in FINAL and raw["engine"]["released"] and outputs.is_tidy(paths):
         return raw
     if raw["engine"]["name"] == "venv" and raw["host"] != os.uname().nodename:
         return raw | {"unsettled": f"it was started on {raw['host']}"}
@@ -92,7 +92,9 @@ def ask_to_stop(paths: RunPaths, engine: Engine, *, now: bool) -> None:
     raw = read_raw(paths)
     if raw["state"] in FINAL:
         return
-    files.write_json(paths.stop, {"signal": "SIGKILL" if now else "SIGINT", "at": ending.now()})
+    number = "SIGKILL" if now else "SIGINT"
+    wish = {"schema": "reprokit/stop/1", "signal": number, "at": ending.now()}
+    files.write_json(paths.stop, wish)
     engine.stop(raw["engine"]["handle"], paths, now=now)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from reprokit.errors import ConfigError, IntegrityError, NotFoundError
 from reprokit.layout import RunPaths
 from reprokit.runs.ids import new_run_id
 from reprokit.runs.model import RunRecord
+from reprokit.runs.shape import check_raw
 from reprokit.values import asdict
 
 UNFINISHED = ".new-"
@@ -88,10 +90,10 @@ def read_raw(paths: RunPaths) -> dict[str, Any]:
     """The record as plain JSON.
 
     Raises:
-        IntegrityError: it is missing, truncated or no JSON object.
+        IntegrityError: it is missing, truncated, no record or of another schema.
     """
     try:
-        return files.read_json(paths.record)
+        raw = files.read_json(paths.record)
     except (OSError, ValueError) as error:
         raise IntegrityError(
             "bad-record",
@@ -99,6 +101,8 @@ def read_raw(paths: RunPaths) -> dict[str, Any]:
             where=str(paths.record),
             hint="the other files of the run are as they were; restore run.json from a backup",
         ) from error
+    check_raw(raw, where=str(paths.record))
+    return raw
 
 
 def read_record(paths: RunPaths) -> RunRecord:
@@ -113,7 +117,7 @@ def read_record(paths: RunPaths) -> RunRecord:
 
 
 def all_runs(store: Path) -> Iterator[RunPaths]:
-    """Every run of the store, oldest first by id, whatever its project."""
+    """Every run of the store, oldest first, whatever its project."""
     found = (
         path
         for project in (store.iterdir() if store.is_dir() else ())
@@ -121,8 +125,21 @@ def all_runs(store: Path) -> Iterator[RunPaths]:
         for path in project.iterdir()
         if not path.name.startswith(".") and path.is_dir()
     )
-    for path in sorted(found, key=lambda path: path.name):
-        yield RunPaths(path)
+    for _, same_second in groupby(sorted(found, key=_second), key=_second):
+        runs = [RunPaths(path) for path in same_second]
+        yield from sorted(runs, key=_created) if len(runs) > 1 else runs
+
+
+def _second(path: Path) -> str:
+    return path.name[: len("20261120-141503")]
+
+
+def _created(paths: RunPaths) -> tuple[str, str]:
+    """When a run was made, to the millisecond; its words decide where its record cannot be read."""
+    try:
+        return str(files.read_json(paths.record).get("created", "")), paths.root.name
+    except (OSError, ValueError):
+        return "", paths.root.name
 
 
 def find(store: Path, name: str) -> RunPaths:
@@ -140,7 +157,7 @@ def find(store: Path, name: str) -> RunPaths:
         )
     runs = {paths.root.name: paths for paths in all_runs(store)}
     if name == LAST and runs:
-        return runs[max(runs)]
+        return runs[next(reversed(runs))]
     if name in runs:
         return runs[name]
     matches = [run for run in runs if run.startswith(name)] or [

@@ -16,6 +16,7 @@ from reprokit.source.lfs import blob_sizes, unsmudged
 from reprokit.source.model import LINK, Entry, Found, Source, note, shown
 from reprokit.source.parts import Changes, Gathered, changes, gather, submodules
 from reprokit.source.tree import tree_id
+from reprokit.values import replace
 
 MAX_UNTRACKED_BYTES = 200 << 20
 _RUN_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)(?<!\.lock)")
@@ -30,6 +31,7 @@ def capture(
     exclude: Sequence[PurePosixPath] = (),
     max_untracked_bytes: int = MAX_UNTRACKED_BYTES,
     when: int | None = None,
+    look: git.Look | None = None,
 ) -> Source:
     """Store the exact files of the repository around `root`: tracked, changed and untracked ones.
 
@@ -45,6 +47,7 @@ def capture(
         exclude: folders relative to `root` that are never captured: the run store, outputs.
         max_untracked_bytes: limit for all bytes that git does not have yet in its keeping.
         when: the run's time in seconds since 1970; now, if not given.
+        look: what git was asked about `root` (resolved) already, if it was.
 
     Raises:
         ConfigError: too much that is untracked; a run id that no reference can have.
@@ -57,7 +60,24 @@ def capture(
             "bad-run-id", "a run id is letters, digits, `-`, `_` and single dots", where=run_id
         )
     place = root.resolve()
-    repository = git.discover(place)
+    if look is None or look.stale():
+        look = git.look(place)
+    try:
+        return _captured(place, look, run_id, archive, exclude, max_untracked_bytes, when)
+    finally:
+        look.close()
+
+
+def _captured(
+    place: Path,
+    look: git.Look,
+    run_id: str,
+    archive: Path,
+    exclude: Sequence[PurePosixPath],
+    max_untracked_bytes: int,
+    when: int | None,
+) -> Source:
+    repository = git.discovered(look)
     if repository is None:
         return _archived(place, exclude, archive, max_untracked_bytes, _no_repository(place))
     prefix = PurePosixPath(place.relative_to(repository.top.resolve()))
@@ -69,7 +89,7 @@ def capture(
     _check_size(_growth(repository, found), max_untracked_bytes)
     ref = reference(run_id)
     entries, stored = _stored(gathered, found, ref, int(time.time()) if when is None else when)
-    return _described(gathered, entries, stored, ref, prefix)
+    return replace(_described(gathered, entries, stored, ref, prefix), remotes=git.remotes(look))
 
 
 def reference(run_id: str) -> str:
@@ -129,7 +149,6 @@ def _described(
         changed=count.changed,
         untracked=untracked,
         prefix=prefix,
-        remotes=git.remotes(repository),
         submodules=tuple(sorted(inner.values(), key=lambda each: each.path)),
         notes=gathered.notes
         + note("the pointer of a Git LFS file that was never fetched", pointers),

@@ -7,12 +7,14 @@ clone) is switched off for each call.
 """
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reprokit import process
 from reprokit.errors import ConfigError, MachineError, NotFoundError, ReproKitError
-from reprokit.values import dataclass
+from reprokit.source.model import Remote
+from reprokit.values import dataclass, field
 
 _SETTINGS = {
     "core.fsmonitor": "false",
@@ -30,6 +32,7 @@ _SETTINGS = {
     "gc.auto": "0",
     "maintenance.auto": "false",
 }
+STALE_S = 1.0
 _ANSWERS_BEFORE_HEAD = 4
 _FLAGS = tuple(word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}"))
 
@@ -115,6 +118,42 @@ def failure(done: process.Completed, cwd: Path) -> ReproKitError:
     )
 
 
+@dataclass(frozen=True)
+class Look:
+    """What git was asked about a folder, and may still be answering: where its repository is, and its remotes.
+
+    Both are null where there is nothing to ask.
+    """
+
+    root: Path
+    places: process.Running | None = None
+    remotes: process.Running | None = None
+    asked: float = field(default_factory=time.monotonic)
+
+    def stale(self) -> bool:
+        """Whether so much time has passed that the user may have committed meanwhile."""
+        return time.monotonic() - self.asked > STALE_S
+
+    def close(self) -> None:
+        """Wait for answers that nobody wants any more."""
+        for question in (self.places, self.remotes):
+            if question is not None:
+                question.close()
+
+
+def look(root: Path) -> Look:
+    """Ask git about `root`, and do not wait: that takes 5 ms, in which there is much to do.
+
+    Raises:
+        MachineError: git is missing.
+        NotFoundError: `root` is not a folder.
+    """
+    if not _may_be_inside(root):
+        return Look(root)
+    remotes = ["config", "-z", "--get-regexp", r"^remote\..*\.url$"]
+    return Look(root, _begin(root, *_PLACES), _begin(root, *remotes))
+
+
 def discover(root: Path) -> Repository | None:
     """The repository that `root` is checked out from; None where git says that there is none.
 
@@ -123,13 +162,34 @@ def discover(root: Path) -> Repository | None:
         MachineError: git is missing, fails, or does not trust the repository.
         NotFoundError: `root` is not a folder.
     """
+    if not _may_be_inside(root):
+        return None
+    return discovered(Look(root, _begin(root, *_PLACES)))
+
+
+_PLACES = (
+    *("rev-parse", "--path-format=absolute", "--show-toplevel", "--absolute-git-dir"),
+    *("--git-common-dir", "--show-object-format", "HEAD", "HEAD^{tree}"),
+    *("--symbolic-full-name", "HEAD"),
+)
+
+
+def _begin(root: Path, *words: str) -> process.Running:
+    return process.begin(["git", *_FLAGS, *words], cwd=root, env=environment())
+
+
+def _may_be_inside(root: Path) -> bool:
+    """Whether git is worth asking: without `.git` in sight it need not even be installed."""
     if not root.is_dir():
         raise NotFoundError("no-folder", "there is no such folder", where=str(root))
-    if not any(os.path.lexists(folder / ".git") for folder in (root, *root.parents)):
-        return None  # git need not even be installed
-    words = ["--path-format=absolute", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
-    words += ["--show-object-format", "HEAD", "HEAD^{tree}", "--symbolic-full-name", "HEAD"]
-    done = ask(root, "rev-parse", *words)
+    return any(os.path.lexists(folder / ".git") for folder in (root, *root.parents))
+
+
+def discovered(look: Look) -> Repository | None:
+    """The repository that a look found. Raises as `discover`."""
+    if look.places is None:
+        return None
+    root, done = look.root, look.places.result()
     if any(
         text in done.error_text for text in ("not a git repository", "must be run in a work tree")
     ):
@@ -146,13 +206,12 @@ def discover(root: Path) -> Repository | None:
     return _at_home(_repository(root, places, head=None, tree=None, branch=branch))
 
 
-def remotes(repository: Repository) -> tuple[tuple[str, str], ...]:
-    """Name and address of every remote, with credentials cut."""
-    pattern = r"^remote\..*\.url$"
-    done = ask(repository.top, "config", "-z", "--get-regexp", pattern)
-    pairs = [item.partition(b"\n") for item in done.stdout.split(b"\0") if item]
+def remotes(look: Look) -> tuple[Remote, ...]:
+    """Name and address of every remote that a look found, with credentials cut."""
+    answer = look.remotes.result().stdout if look.remotes else b""
+    pairs = [item.partition(b"\n") for item in answer.split(b"\0") if item]
     return tuple(
-        (
+        Remote(
             without_credentials(_text(key)[len("remote.") : -len(".url")]),
             without_credentials(_text(url)),
         )

@@ -33,6 +33,14 @@ class Submodule:
 
 
 @dataclass(frozen=True)
+class Remote:
+    """Another place that the repository knows: its name and its address, without credentials."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Source:
     """Where the exact code of a run is kept, and how it stands to what the user has committed.
 
@@ -64,7 +72,7 @@ class Source:
     changed: int = 0
     untracked: int = 0
     prefix: PurePosixPath = field(default_factory=PurePosixPath)
-    remotes: tuple[tuple[str, str], ...] = ()
+    remotes: tuple[Remote, ...] = ()
     submodules: tuple[Submodule, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -74,7 +82,6 @@ class Source:
             **asdict(self),
             "store": shown(os.fsencode(self.store)),
             "prefix": shown(os.fsencode(self.prefix)),
-            "remotes": [{"name": name, "url": url} for name, url in self.remotes],
         }
 
     @classmethod
@@ -94,7 +101,7 @@ class Source:
                 **value,
                 "store": store or Path(value["store"]),
                 "prefix": PurePosixPath(value["prefix"]),
-                "remotes": tuple((remote["name"], remote["url"]) for remote in value["remotes"]),
+                "remotes": tuple(Remote(**each) for each in value["remotes"]),
                 "submodules": tuple(Submodule(**each) for each in value["submodules"]),
                 "notes": tuple(value["notes"]),
             }

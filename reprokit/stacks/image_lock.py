@@ -80,5 +80,8 @@ def write_image_lock(folder: Path, lock: ImageLock) -> bool:
 
 def _unreadable(path: Path, reason: str) -> ConfigError:
     return ConfigError(
-        "bad-image-lock", f"the base image's lock is not valid: {reason}", where=str(path), hint=_HINT
+        "bad-image-lock",
+        f"the base image's lock is not valid: {reason}",
+        where=str(path),
+        hint=_HINT,
     )

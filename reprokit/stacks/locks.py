@@ -5,7 +5,7 @@ has, so that the two can be installed one after the other. `load_locked` is on t
 `reprokit run`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,9 +152,10 @@ def lock_stack(
         exclude_newer: RFC 3339 time or date; files uploaded later are not looked at.
 
     Raises:
-        ConfigError: the stack is not valid, or its requirements contradict one another.
+        ConfigError: the stack is not valid or never existed, or its requirements contradict one another.
         NotFoundError: there is no such stack.
         MachineError: an index is unreachable or lacks a package. The locks of before are intact.
+        IntegrityError: only another build of torch than the stack's can be had.
     """
     from reprokit.stacks.model import load_stack
 
@@ -162,7 +163,8 @@ def lock_stack(
     job = _Job(load_stack(workspace_root, stack), resolver, exclude_newer, upgrade=upgrade)
     asked = given.stack_digest(folder / STACK_FILE)
     wanted = job.stack
-    base = job.resolve(folder / STACK_LOCK, (wanted.torch_pin, *wanted.requirements), asked)
+    torch = (wanted.torch_requirement, *wanted.requirements)
+    base = job.resolve(folder / STACK_LOCK, torch, asked)
     dev = job.resolve(folder / DEV_LOCK, wanted.dev, _dev_digest(wanted.dev, base), base=base)
     return _write(folder / STACK_LOCK, base), _write(folder / DEV_LOCK, dev)
 
@@ -213,14 +215,16 @@ class _Job:
         *,
         upgrade: bool,
     ) -> None:
+        from reprokit.stacks.resolution import resolve_stack
         from reprokit.stacks.resolve import find_source
         from reprokit.stacks.resolve import resolver as named
 
         self.stack = stack
+        self._resolved = resolve_stack(stack)
         self._resolve = named(resolver)
         self._exclude_newer = exclude_newer
         self._upgrade = upgrade
-        self._source = find_source(stack.torch_pin.partition("==")[2])
+        self._source = find_source(stack.torch_version)
 
     def resolve(
         self,
@@ -235,21 +239,40 @@ class _Job:
         from reprokit.stacks.resolve import Question
 
         below = base.pins if base else ()
+        family = self._resolved.versions
         before = () if self._upgrade else _pins_of(path)
         question = Question(
             requirements=requirements,
-            constraints=(*map(str, below), *limits),
+            constraints=(*self._resolved.limits, *(str(pin) for pin in below if pin.name not in family), *limits),
             preferences=tuple(map(str, before)),
             python=self.stack.python,
             platform=self.stack.platform,
             exclude_newer=self._exclude_newer,
         )
         answer = self._resolve(question, self._source)
+        _refuse_substitutes(answer.pins, family)
         names = {pin.name for pin in below}
         return Lock(
             Header(self.stack.name, self.stack.python, self.stack.platform, answer.resolver, asked),
             tuple(pin for pin in answer.pins if pin.name not in names),
         )
+
+
+def _refuse_substitutes(pins: Iterable[Pin], versions: Mapping[str, str]) -> None:
+    """Refuse a lock with another build of torch, or of what must match it, than was asked for.
+
+    Raises:
+        IntegrityError: `substituted-build`; both versions are named.
+    """
+    for pin in pins:
+        wanted = versions.get(pin.name)
+        if wanted is not None and pin.version != wanted:
+            raise IntegrityError(
+                "substituted-build",
+                f"the resolver chose {pin} where {pin.name}=={wanted} is meant",
+                hint="a find-links folder or an extra index serves another build: "
+                "`python -m pip config list` shows them",
+            )
 
 
 def _dev_digest(tools: tuple[str, ...], base: Lock) -> str:

@@ -80,7 +80,8 @@ class Stack:
     @property
     def torch_version(self) -> str:
         """The exact text of torch's version: PyTorch's own index says the variant in it."""
-        return self.torch if self.served_by == "pypi" else f"{self.torch}+{self.variant}"
+        release = self.torch if self.torch.count(".") > 1 else f"{self.torch}.0"
+        return release if self.served_by == "pypi" else f"{release}+{self.variant}"
 
     @property
     def torch_pin(self) -> str:
@@ -111,7 +112,9 @@ def load_stack(workspace_root: Path, name: str) -> Stack:
     from reprokit import strictyaml
 
     path = stack_folder(workspace_root, name) / STACK_FILE
-    return _with_locked_image(parse_stack(strictyaml.load(path), name, where=str(path)), path.parent)
+    return _with_locked_image(
+        parse_stack(strictyaml.load(path), name, where=str(path)), path.parent
+    )
 
 
 def _with_locked_image(stack: Stack, folder: Path) -> Stack:

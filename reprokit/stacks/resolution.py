@@ -6,11 +6,10 @@ from pathlib import Path
 from reprokit.errors import ConfigError, Problem
 from reprokit.stacks.facts import load, lookup
 from reprokit.stacks.facts.lookup import numbers
-from reprokit.stacks.facts.rows import Build, NumpyLimit, Release
+from reprokit.stacks.facts.rows import Build, Limit, Release
 from reprokit.stacks.find import STACK_FILE
 from reprokit.stacks.model import Stack
 from reprokit.values import dataclass
-
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class ResolvedStack:
         minimum_driver: the oldest Linux driver that runs it, by minor-version compatibility.
         runtime_image: an `nvidia/cuda` image with its CUDA libraries.
         devel_image: the same with the compiler, for a stack with something to compile.
-        numpy: which NumPy it needs, where not every one will do.
+        needs: what it needs of other packages beside what torch's metadata says.
     """
 
     stack: Stack
@@ -39,13 +38,13 @@ class ResolvedStack:
     minimum_driver: str | None = None
     runtime_image: str | None = None
     devel_image: str | None = None
-    numpy: NumpyLimit | None = None
+    needs: tuple[Limit, ...] = ()
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """Constraints for whatever is locked on this stack: what matches torch, and NumPy's ABI."""
+        """Constraints for whatever is locked on this stack: what matches torch, and what old builds need."""
         exact = (f"{name}==={version}" for name, version in self.versions.items())
-        return (*exact, *([self.numpy.requirement] if self.numpy else ()))
+        return (*exact, *(need.requirement for need in self.needs))
 
     def document(self) -> dict[str, object]:
         """The resolved stack as JSON."""
@@ -103,7 +102,7 @@ def resolve_stack(stack: Stack, *, where: str | None = None) -> ResolvedStack:
         minimum_driver=minimum_driver(cuda) if cuda else None,
         runtime_image=lookup.cuda_image(cuda, "runtime") if cuda else None,
         devel_image=lookup.cuda_image(cuda, "devel") if cuda else None,
-        numpy=lookup.numpy_limit(stack.torch),
+        needs=lookup.limits_of(stack.torch),
     )
 
 
@@ -155,7 +154,9 @@ def _problems(
         yield Problem(where, message, _nearest_builds(stack))
     elif stack.index == "pypi" and release.default.get(stack.platform) != stack.variant:
         served = release.default.get(stack.platform)
-        message = f"the package index serves torch {release.version} for {served}, not {stack.variant}"
+        message = (
+            f"the package index serves torch {release.version} for {served}, not {stack.variant}"
+        )
         yield Problem(where, message, "write `index: pytorch`, or leave `index` out")
     if not _has_python(stack, release):
         message = f"torch {release.version} has no wheel for Python {stack.python}"
@@ -205,9 +206,7 @@ def _nearest_builds(stack: Stack) -> str:
 def _nearest_pythons(stack: Stack, release: Release) -> str:
     known = [version for version in release.pythons[stack.platform] if not version.endswith("t")]
     near = min(known, key=lambda version: abs(numbers(version)[1] - numbers(stack.python)[1]))
-    others = [
-        row for row in load.releases() if stack.python in row.pythons.get(stack.platform, ())
-    ]
+    others = [row for row in load.releases() if stack.python in row.pythons.get(stack.platform, ())]
     told = f"the nearest that it has: Python {near}"
     if not others:
         return told

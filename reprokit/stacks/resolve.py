@@ -99,12 +99,13 @@ def resolve_with_pip_tools(question: Question, source: Source) -> Resolution:
         exact = replace(
             question,
             requirements=chosen,
-            constraints=(),
+            # `===` says which build is meant: uv would take another one for a plain `==` as well.
+            constraints=tuple(limit for limit in question.constraints if "===" in limit),
             preferences=(),
             python="{}.{}.{}".format(*sys.version_info[:3]),
         )
         pins = parse_pins(_uv_compile(exact, source, Path(folder)), where="uv's answer")
-    if extra := {str(pin) for pin in pins} - set(chosen):
+    if extra := {str(pin) for pin in pins} - {line.replace("===", "==") for line in chosen}:
         raise MachineError(
             "resolvers-differ",
             f"pip-tools left out what uv needs: {', '.join(sorted(extra))}",

@@ -20,6 +20,7 @@ from tests.engines.test_venv import NASTY, PRINTS_ARGV
 from tests.engines.watching import (
     WAITS,
     Started,
+    lasting_place,
     printed,
     refs,
     run_folders,
@@ -141,12 +142,9 @@ def seen(
     tmp_path_factory: pytest.TempPathFactory, shared_home: Path
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any], Place]]:
     """What a training in a container saw, its record, and the workspace; with a secret let through."""
-    from tests.conftest import place as make_place
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REPROKIT_HOME", str(shared_home))
-        patch.setenv("API_TOKEN", "s3cr3t-of-the-test")
-        place = make_place.__wrapped__(tmp_path_factory.mktemp("seen"), patch)
+    monkey = pytest.MonkeyPatch()
+    monkey.setenv("API_TOKEN", "s3cr3t-of-the-test")
+    with lasting_place(tmp_path_factory.mktemp("seen"), shared_home) as place:
         data = place.root / "data" / "set"
         data.mkdir(parents=True)
         (data / "x").write_text("one datum")
@@ -159,6 +157,7 @@ def seen(
             seed=7,
         )
         record = place.run(config, engine="docker")
+        monkey.undo()
         assert record["state"] == "completed", printed(record)
         yield json.loads(printed(record)), record, place
 
@@ -292,8 +291,7 @@ import signal, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("up", flush=True)
-while True:
-    time.sleep(60)
+time.sleep(120)
 """
 
 

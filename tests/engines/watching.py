@@ -3,7 +3,8 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,17 @@ from typing import Any
 import pytest
 
 from tests.conftest import Place
+from tests.conftest import place as place_fixture
 
-# Says that it runs, waits until the test puts a file into its outputs, and ends with code 3.
+# Says that it runs, waits until the test puts a file into its outputs, and ends with code 3. A test that failed
+# leaves no training behind for long.
 WAITS = """
 import os, time
 go = os.path.join(os.environ["REPROKIT_RUN_DIR"], "outputs", "go")
 print("up", flush=True)
-while not os.path.exists(go):
+for _ in range(12000):
+    if os.path.exists(go):
+        break
     time.sleep(0.01)
 print("done", flush=True)
 raise SystemExit(3)
@@ -69,6 +74,15 @@ class Started:
         (mine,) = [run for run in found if run["id"] == self.folder.name]
         assert isinstance(mine, dict)
         return mine
+
+
+@contextmanager
+def lasting_place(folder: Path, home: Path) -> Iterator[Place]:
+    """What the fixture `place` makes, for the tests of a whole module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPROKIT_HOME", str(home))
+        make: Callable[[Path, pytest.MonkeyPatch], Place] = place_fixture.__wrapped__  # type: ignore[attr-defined]
+        yield make(folder, patch)
 
 
 def start(place: Place, config: Path, *words: str, engine: str) -> Started:

@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from tests.stacks.wheelhouse import index, locked_line, make_wheel
 
 from reprokit.environments import venv
 from reprokit.environments.identity import env_id
 from reprokit.errors import IntegrityError, MachineError, ReproKitError
 from reprokit.stacks.locks import LockedRequirements
 from reprokit.stacks.requirements import Header, Lock, parse_pins
+from tests.stacks.wheelhouse import index, locked_line, make_wheel
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 REPOSITORY = Path(__file__).parents[2]

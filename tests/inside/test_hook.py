@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.inside.trainings import Training, interpreters, site_packages
 
 from reprokit.inside.hook import lines
+from tests.inside.trainings import Training, interpreters, site_packages
 
 RANDOM = "import random; print(random.random())"
 

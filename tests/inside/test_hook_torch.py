@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tests.inside.trainings import Ended, Training
 
 DRAW = """

@@ -277,43 +277,43 @@ class Library:
     failing: int = 0
     running: int = 0
 
-    def nvmlInit_v2(self) -> int:  # noqa: N802 - NVML's own names
+    def nvmlInit_v2(self) -> int:
         self.running += not self.failing
         return self.failing
 
-    def nvmlShutdown(self) -> int:  # noqa: N802
+    def nvmlShutdown(self) -> int:
         self.running -= 1
         return 0
 
-    def nvmlSystemGetDriverVersion(self, buffer: Any, _size: Any) -> int:  # noqa: N802
+    def nvmlSystemGetDriverVersion(self, buffer: Any, _size: Any) -> int:
         buffer.value = b"550.90.07"
         return 0
 
-    def nvmlSystemGetCudaDriverVersion_v2(self, cell: Any) -> int:  # noqa: N802
+    def nvmlSystemGetCudaDriverVersion_v2(self, cell: Any) -> int:
         cell._obj.value = 12040
         return 0
 
-    def nvmlDeviceGetCount_v2(self, cell: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetCount_v2(self, cell: Any) -> int:
         cell._obj.value = 1
         return 0
 
-    def nvmlDeviceGetHandleByIndex_v2(self, _index: Any, cell: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetHandleByIndex_v2(self, _index: Any, cell: Any) -> int:
         cell._obj.value = 1
         return 0
 
-    def nvmlDeviceGetName(self, _handle: Any, buffer: Any, _size: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetName(self, _handle: Any, buffer: Any, _size: Any) -> int:
         buffer.value = b"NVIDIA H100"
         return 0
 
-    def nvmlDeviceGetMemoryInfo(self, _handle: Any, cells: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetMemoryInfo(self, _handle: Any, cells: Any) -> int:
         cells._obj[0] = 80 << 30
         return 0
 
-    def nvmlDeviceGetCudaComputeCapability(self, _h: Any, major: Any, minor: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetCudaComputeCapability(self, _h: Any, major: Any, minor: Any) -> int:
         major._obj.value, minor._obj.value = 9, 0
         return 0
 
-    def nvmlDeviceGetUUID(self, _handle: Any, _buffer: Any, _size: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetUUID(self, _handle: Any, _buffer: Any, _size: Any) -> int:
         return 3
 
 

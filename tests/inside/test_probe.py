@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.inside.trainings import PROBE, interpreters, site_packages
 
 from reprokit.inside import probe
 from reprokit.inside.layers.packages import normal
+from tests.inside.trainings import PROBE, interpreters, site_packages
 
 BOTTOM_UP = ["hardware", "driver", "system", "python", "packages", "framework", "randomness"]
 

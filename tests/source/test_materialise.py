@@ -96,4 +96,5 @@ def test_credentials_are_cut_from_an_address(address: str, kept: str) -> None:
 
 def test_remotes_are_recorded_without_credentials(repo: Repo) -> None:
     repo.git("remote", "add", "origin", "https://u:s3cret@host.example/x")
-    assert repo.capture().remotes == (("origin", "https://host.example/x"),)
+    (remote,) = repo.capture().remotes
+    assert (remote.name, remote.url) == ("origin", "https://host.example/x")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.stacks.wheelhouse import make_wheel, wheelhouse
 
 __all__ = ["wheelhouse"]

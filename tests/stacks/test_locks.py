@@ -2,10 +2,12 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from tests.stacks.wheelhouse import index, make_wheel
 
+from reprokit.config import load_config
 from reprokit.errors import ConfigError, IntegrityError, MachineError, NotFoundError, ReproKitError
+from reprokit.plan import stack_name
 from reprokit.stacks import locks
+from tests.stacks.wheelhouse import index, make_wheel
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -229,8 +231,8 @@ def test_an_index_that_says_no_is_told(
 def test_the_locks_of_this_repository_are_fresh() -> None:
     for stack in sorted(path.parent.name for path in REPOSITORY.glob("envs/*/stack.yaml")):
         locks.check_dev_lock(REPOSITORY, stack)
-        for config in REPOSITORY.glob("projects/*/config.yaml"):
-            locks.load_locked(REPOSITORY, stack, config.parent)
+    for config in REPOSITORY.glob("projects/*/config.yaml"):
+        locks.load_locked(REPOSITORY, stack_name(load_config(config)), config.parent)
 
 
 @pytest.mark.index

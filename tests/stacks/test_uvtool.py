@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from tests.stacks.wheelhouse import index, make_wheel
 
 from reprokit.errors import IntegrityError, MachineError, ReproKitError
 from reprokit.stacks.pipconfig import PackageSettings, read_settings
 from reprokit.stacks.uvtool import explain, torch_backend
+from tests.stacks.wheelhouse import index, make_wheel
 
 
 def test_pytorchs_index_is_not_asked_where_the_users_settings_have_the_build(

@@ -47,7 +47,9 @@ def from_wheel(url: str, where: Where) -> Need | None:
     if "download.pytorch.org/whl/" not in url:
         return None
     try:
-        name, version, _, _ = parse_wheel_filename(unquote(url.split("#")[0].rsplit("/", 1)[-1]))
+        name, version, _, _ = parse_wheel_filename(
+            unquote(url.split("#", maxsplit=1)[0].rsplit("/", 1)[-1])
+        )
     except (InvalidWheelFilename, ValueError):
         return None
     return Need(str(name), f"=={version}", where)
@@ -77,4 +79,6 @@ def _address(name: str, url: str, where: Where) -> Need | Note:
     if wheel := from_wheel(url, where):
         return wheel
     address = shown(without_credentials(url))
-    return Note("skipped", f"`{name}` comes from {address}; a lock pins versions from an index", where)
+    return Note(
+        "skipped", f"`{name}` comes from {address}; a lock pins versions from an index", where
+    )

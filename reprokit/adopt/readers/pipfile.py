@@ -49,7 +49,9 @@ def read_lock(file: str, text: str) -> Reading:
     if not pins:
         raise lines.Unreadable("it pins nothing under `default`")
     numbers = _lines_of(text)
-    answers = [poetry_need(name, pin, Where(file, numbers.get(name, 0))) for name, pin in pins.items()]
+    answers = [
+        poetry_need(name, pin, Where(file, numbers.get(name, 0))) for name, pin in pins.items()
+    ]
     meta = toml.table(document, "_meta")
     return Reading(
         file,

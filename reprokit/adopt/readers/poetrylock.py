@@ -3,7 +3,7 @@
 from typing import Any
 
 from reprokit.adopt.graph import MAX_PACKAGES, Edge, LockGraph, Package
-from reprokit.adopt.model import Claim, Need, Reading
+from reprokit.adopt.model import Claim, Need, Reading, Where
 from reprokit.adopt.readers import lines, pyproject, toml
 from reprokit.stacks.requirements import normalise
 
@@ -43,14 +43,14 @@ def _package(entry: dict[str, Any], places: toml.Places) -> Package | None:
         return None
     if toml.table(entry, "source").get("type") in ("git", "directory", "file", "url"):
         return None
-    needs = tuple(
-        _edge(key, value) for key, value in toml.table(entry, "dependencies").items()
-    )
+    needs = tuple(_edge(key, value) for key, value in toml.table(entry, "dependencies").items())
     extras = {
         extra: tuple(
             Edge(need.name, need.extras)
             for text in toml.strings(value)
-            if isinstance(need := lines.requirement(text.replace(" (", "").replace(")", ""), _WHERE), Need)
+            if isinstance(
+                need := lines.requirement(text.replace(" (", "").replace(")", ""), _WHERE), Need
+            )
         )
         for extra, value in toml.table(entry, "extras").items()
     }
@@ -58,7 +58,7 @@ def _package(entry: dict[str, Any], places: toml.Places) -> Package | None:
     return Package(normalise(name), version, where, needs, extras)
 
 
-_WHERE = lines.Where("")
+_WHERE = Where("")
 
 
 def _edge(name: str, value: Any) -> Edge:

@@ -80,7 +80,7 @@ def _part(part: str) -> str:
 
 
 def _between(low: str, high: Any) -> str:
-    numbers = [int(number) for number in re.findall(r"\d{1,9}", low.split("+")[0])]
+    numbers = [int(number) for number in re.findall(r"\d{1,9}", low.split("+", maxsplit=1)[0])]
     return f">={low},<{'.'.join(map(str, high(numbers or [0])))}"
 
 

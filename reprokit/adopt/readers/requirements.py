@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from reprokit.adopt.model import Claim, Need, Note, Reading, Where
@@ -17,7 +17,7 @@ Fetch = Callable[[str], str | None]
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"(--?[A-Za-z][A-Za-z-]*)(?:\s*=\s*|\s+|(?<=^-\w))(.*)")
 _PER_LINE = re.compile(r"\s+--(?:hash|global-option|install-option|config-settings)\b.*$")
-_INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links")
+INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links")
 
 
 @dataclass
@@ -27,6 +27,17 @@ class _Found:
     builds: list[Claim] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+
+    def reading(self, file: str, kind: str) -> Reading:
+        """What was found, frozen."""
+        return Reading(
+            file,
+            kind,
+            needs=tuple(self.needs),
+            constraints=tuple(self.constraints),
+            builds=tuple(self.builds),
+            notes=tuple(self.notes),
+        )
 
 
 def read(file: str, text: str, fetch: Fetch) -> Reading:
@@ -38,28 +49,29 @@ def read(file: str, text: str, fetch: Fetch) -> Reading:
         fetch: the text of another file of the repository, for `-r` and `-c`; None: it is not there.
     """
     found = _Found(seen={file})
-    _file(file, text, fetch, found, found.needs)
-    return Reading(
-        file,
-        KIND,
-        needs=tuple(found.needs),
-        constraints=tuple(found.constraints),
-        builds=tuple(found.builds),
-        notes=tuple(found.notes),
-    )
+    _lines(_logical(file, text), fetch, found, found.needs)
+    return found.reading(file, KIND)
 
 
-def _file(file: str, text: str, fetch: Fetch, found: _Found, into: list[Need]) -> None:
-    for number, line in _logical(text):
-        where = Where(file, number)
+def read_lines(file: str, kind: str, given: Iterable[tuple[Where, str]]) -> Reading:
+    """What lines of a requirements file ask for that stand in a file of another kind."""
+    found = _Found(seen={file})
+    _lines(given, lambda _: None, found, found.needs)
+    return found.reading(file, kind)
+
+
+def _lines(
+    given: Iterable[tuple[Where, str]], fetch: Fetch, found: _Found, into: list[Need]
+) -> None:
+    for where, line in given:
         if line.startswith("-"):
             _option(line, where, fetch, found, into)
         else:
             _requirement(line, where, found, into)
 
 
-def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with continuations joined and comments cut, each with the number of its first line."""
+def _logical(file: str, text: str) -> Iterator[tuple[Where, str]]:
+    """Lines with continuations joined and comments cut, each with the place of its first line."""
     start, parts = 0, list[str]()
     for number, line in enumerate(text.splitlines(), 1):
         start = start if parts else number
@@ -67,10 +79,10 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
         if line.endswith("\\"):
             continue
         if joined := " ".join(parts).strip():
-            yield start, joined
+            yield Where(file, start), joined
         parts = []
     if joined := " ".join(parts).strip():
-        yield start, joined
+        yield Where(file, start), joined
 
 
 def _requirement(line: str, where: Where, found: _Found, into: list[Need]) -> None:
@@ -78,7 +90,9 @@ def _requirement(line: str, where: Where, found: _Found, into: list[Need]) -> No
     if "://" in line.split("@")[0]:
         wheel = lines.from_wheel(line, where)
         address = shown(without_credentials(line))
-        note = Note("skipped", f"{address} is an address; a lock pins versions from an index", where)
+        note = Note(
+            "skipped", f"{address} is an address; a lock pins versions from an index", where
+        )
         answer: Need | Note = wheel or note
     else:
         answer = lines.requirement(line, where)
@@ -94,7 +108,7 @@ def _option(line: str, where: Where, fetch: Fetch, found: _Found, into: list[Nee
     if name in ("-r", "--requirement", "-c", "--constraint"):
         limits = name in ("-c", "--constraint")
         _include(value, where, fetch, found, found.constraints if limits else into)
-    elif name in _INDEXES:
+    elif name in INDEXES:
         _index(value, where, found)
     elif name in ("-e", "--editable"):
         text = f"`{shown(without_credentials(line))}` is not installed: code is run where it lies"
@@ -111,7 +125,7 @@ def _include(name: str, where: Where, fetch: Fetch, found: _Found, into: list[Ne
     if text is None:
         found.notes.append(Note("unknown", f"`{shown(name)}` is not in the repository", where))
     else:
-        _file(file, text, fetch, found, into)
+        _lines(_logical(file, text), fetch, found, into)
 
 
 def _index(url: str, where: Where, found: _Found) -> None:
@@ -119,5 +133,7 @@ def _index(url: str, where: Where, found: _Found) -> None:
         found.builds.append(build)
     elif "download.pytorch.org" not in url:
         address = shown(without_credentials(url))
-        text = f"the index {address} is not taken over: indexes are settings of pip, not of a project"
+        text = (
+            f"the index {address} is not taken over: indexes are settings of pip, not of a project"
+        )
         found.notes.append(Note("skipped", text, where))

@@ -68,7 +68,9 @@ def _place(places: toml.Places, name: str, version: str) -> Where:
 
 
 def _edges(value: Any) -> tuple[Edge, ...]:
-    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    entries = (
+        [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    )
     return tuple(
         Edge(
             _name(entry),

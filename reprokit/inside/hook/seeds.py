@@ -66,9 +66,9 @@ def _deterministic(notes: Notes, torch: Any) -> None:
     warn_only = notes.determinism == "seeded"
     switch = getattr(torch._C, "_set_deterministic_algorithms", None)  # noqa: SLF001
     if switch is not None:
-        switch(True, warn_only=warn_only)  # noqa: FBT003 - torch's own signature
+        switch(True, warn_only=warn_only)
     else:
-        torch.use_deterministic_algorithms(True, warn_only=warn_only)  # noqa: FBT003
+        torch.use_deterministic_algorithms(True, warn_only=warn_only)
     notes.applied["deterministic_algorithms"] = "warn" if warn_only else "error"
 
 

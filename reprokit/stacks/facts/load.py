@@ -26,9 +26,9 @@ def builds() -> tuple[rows.Build, ...]:
     return _rows("torch", "builds", rows.Build)
 
 
-def numpy_limits() -> tuple[rows.NumpyLimit, ...]:
-    """Which NumPy old releases of PyTorch need."""
-    return _rows("torch", "numpy", rows.NumpyLimit)
+def limits() -> tuple[rows.Limit, ...]:
+    """What old releases of PyTorch need of other packages, and do not say."""
+    return _rows("torch", "limits", rows.Limit)
 
 
 def toolkits() -> tuple[rows.Toolkit, ...]:

@@ -9,8 +9,8 @@ from reprokit.stacks.facts.rows import (
     Build,
     Gpu,
     Image,
+    Limit,
     MinorVersion,
-    NumpyLimit,
     Release,
     Rule,
     System,
@@ -21,6 +21,12 @@ from reprokit.stacks.facts.rows import (
 def numbers(version: str) -> tuple[int, ...]:
     """A version as numbers that compare (`550.54.15`, `12.4`, `R580`, `2.13.0+cpu`); local parts do not count."""
     return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0]))
+
+
+def at_least(version: str, oldest: str) -> bool:
+    """Whether a version is `oldest` or newer. One that is told in fewer parts means the newest of its kind."""
+    have = numbers(version)
+    return have >= numbers(oldest)[: len(have)]
 
 
 @cache
@@ -59,10 +65,10 @@ def default_variant(version: str, platform: str) -> str | None:
     return found.default.get(platform) if found else None
 
 
-def numpy_limit(version: str) -> NumpyLimit | None:
-    """Which NumPy a release needs, where not every one will do."""
-    older = (row for row in load.numpy_limits() if numbers(version) < numbers(row.torch_before))
-    return next(older, None)
+def limits_of(version: str) -> tuple[Limit, ...]:
+    """What a release needs of other packages beside what its metadata says."""
+    older = numbers(version)
+    return tuple(row for row in load.limits() if older < numbers(row.torch_before))
 
 
 def minor_version(cuda: str) -> MinorVersion | None:
@@ -80,7 +86,7 @@ def first_toolkit(cuda: str) -> Toolkit | None:
 def served_cuda(driver: str) -> Toolkit | None:
     """The newest toolkit that a Linux driver is at least as new as."""
     known = (row for row in load.toolkits() if row.driver)
-    return next((row for row in known if numbers(row.driver or "") <= numbers(driver)), None)
+    return next((row for row in known if at_least(driver, row.driver or "")), None)
 
 
 def architecture(capability: str) -> Architecture | None:

@@ -87,8 +87,8 @@ class Release(NamedTuple):
     note: str | None = None
 
 
-class NumpyLimit(NamedTuple):
-    """Which NumPy a PyTorch older than `torch_before` needs, and why."""
+class Limit(NamedTuple):
+    """What a PyTorch older than `torch_before` needs of another package, and why; its metadata does not say it."""
 
     torch_before: str
     requirement: str
