@@ -61,6 +61,7 @@ def write(
     *,
     resolver: str,
     upgrade: bool,
+    as_of: str | None = None,
     notice: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """Resolve and write every lock of `what`, stacks first; a lock that says the same is left alone.
@@ -71,11 +72,13 @@ def write(
     results: list[locks.LockResult] = []
     for stack in what.stacks:
         notice(f"locking stack {stack} with {resolver}")
-        results += locks.lock_stack(workspace.root, stack, resolver=resolver, upgrade=upgrade)
+        results += locks.lock_stack(
+            workspace.root, stack, resolver=resolver, upgrade=upgrade, as_of=as_of
+        )
     for project, stack in what.projects:
         notice(f"locking project {project.name} on {stack} with {resolver}")
         result = locks.lock_project(
-            workspace.root, stack, project, resolver=resolver, upgrade=upgrade
+            workspace.root, stack, project, resolver=resolver, upgrade=upgrade, as_of=as_of
         )
         results += [result] if result else []
     return [_line(workspace, result, notice) for result in results]
@@ -86,8 +89,10 @@ def _line(
 ) -> dict[str, Any]:
     path = str(result.path.relative_to(workspace.root))
     pins = len(result.lock.pins)
-    notice(f"  {path}: {pins} packages, {'written' if result.written else 'unchanged'}")
-    return {"path": path, "packages": pins, "written": result.written}
+    as_of = result.lock.header.as_of
+    state = f"{'written' if result.written else 'unchanged'}{f', as of {as_of}' if as_of else ''}"
+    notice(f"  {path}: {pins} packages, {state}")
+    return {"path": path, "packages": pins, "written": result.written, "as_of": as_of}
 
 
 def _complaint(look: Callable[[], object]) -> list[Problem]:

@@ -10,14 +10,18 @@ against each other.
 import re
 from collections.abc import Callable
 
-from reprokit.strictyaml import Mark, Node, Scalar
+from reprokit.errors import ConfigError
+from reprokit.yamltree import Mark, Node, Scalar
 
-_MOST_LINES, _MOST_LEVELS = 1000, 8
+# Within these no regular expression takes long, and no limit of `strictyaml` is met.
+_MOST_TEXT, _MOST_LINE, _MOST_LEVELS = 16_000, 500, 8
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]{0,62}"
-_LINE = re.compile(rf"(?P<indent> *)(?:(?P<key>{_KEY}):(?: +(?P<value>[^ #].*?))?)?(?: *| +#.*)")
+_LINE = re.compile(
+    rf" *(?:#.*)?|(?P<indent> *)(?P<key>{_KEY}):(?: +(?P<value>[^ #].*?))?(?: *| +#.*)"
+)
 _QUOTED = r"\"[^\"\\]*\"|'[^']*'"
 # Outside of brackets a value goes to the end of its line, whatever is in it but `: ` and ` #`.
-_VALUE = re.compile(rf"(?:{_QUOTED}|-?[A-Za-z0-9_./(][^:#]*)")
+_VALUE = re.compile(rf"{_QUOTED}|-?[A-Za-z0-9_./(](?:[^:#]|:(?=[^ ])|(?<=[^ ])#)*")
 _WORD = re.compile(rf"{_QUOTED}|-?[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
 _GAP = re.compile(" *")
 
@@ -36,11 +40,11 @@ def tree(text: str, source: str, resolve: Resolve) -> Node | None:
         source: its name in marks.
         resolve: what an unquoted scalar means, and whether it is one at all (ConfigError).
     """
-    if not text.isascii() or not text.replace("\n", "").isprintable():
+    if not text.isascii() or not text.replace("\n", "").isprintable() or len(text) > _MOST_TEXT:
         return None
     try:
         return _Document(text, source, resolve).root()
-    except _NotPlain:
+    except (_NotPlain, ConfigError):
         return None
 
 
@@ -52,11 +56,8 @@ class _Document:
         self._resolve = resolve
         self._lines: list[tuple[int, re.Match[str]]] = []
         self._next = 0
-        rows = text.split("\n")
-        if len(rows) > _MOST_LINES:
-            raise _NotPlain
-        for number, row in enumerate(rows, 1):
-            match = _LINE.fullmatch(row)
+        for number, row in enumerate(text.split("\n"), 1):
+            match = _LINE.fullmatch(row) if len(row) <= _MOST_LINE else None
             if match is None:
                 raise _NotPlain
             if match["key"] is not None:
@@ -86,8 +87,8 @@ class _Document:
         while self._indent() == indent:
             number, line = self._lines[self._next]
             self._next += 1
-            key = self._key(line["key"], self._mark(number, line, "key"), keys)
-            values[key] = self._entry(number, line, indent, level)
+            self.take_key(line["key"], self._mark(number, line, "key"), keys)
+            values[line["key"]] = self._entry(number, line, indent, level)
         if self._indent() > indent:
             raise _NotPlain
         return _mapping(values, keys, begin)
@@ -103,11 +104,11 @@ class _Document:
     def _mark(self, number: int, line: "re.Match[str]", group: str) -> Mark:
         return Mark(self._source, number, line.start(group) + 1)
 
-    def _key(self, text: str, mark: Mark, known: dict[str, Mark]) -> str:
+    def take_key(self, text: str, mark: Mark, known: dict[str, Mark]) -> None:
+        """Add a key to those of its mapping; it must be text, and new."""
         if text in known or not isinstance(self._resolve(text, mark), str):
             raise _NotPlain
         known[text] = mark
-        return text
 
     def _value(self, text: str, mark: Mark) -> Node:
         if text[0] in "{[":
@@ -155,22 +156,22 @@ class _Flow:
         values: dict[str, Node] = {}
         keys: dict[str, Mark] = {}
         while not self._took("}"):
-            self._separated(bool(values))
+            self._separated(later=bool(values))
             place, key = self._here(), self._word()
             if not re.fullmatch(_KEY, key) or not self._took(":") or not self._gap():
                 raise _NotPlain
-            key = self._document._key(key, place, keys)  # noqa: SLF001 - two halves of one reader
+            self._document.take_key(key, place, keys)
             values[key] = self.node(level + 1)
         return _mapping(values, keys, mark)
 
     def _sequence(self, mark: Mark, level: int) -> Node:
         items: list[Node] = []
         while not self._took("]"):
-            self._separated(bool(items))
+            self._separated(later=bool(items))
             items.append(self.node(level + 1))
         return Node(tuple(items), mark, size=1 + sum(item.size for item in items))
 
-    def _separated(self, later: bool) -> None:
+    def _separated(self, *, later: bool) -> None:
         if later and not (self._took(",") and self._gap()):
             raise _NotPlain
 

@@ -152,6 +152,34 @@ def stream(
         raise
 
 
+def attach(argv: Sequence[str], *, env: Mapping[str, str], stdout: int | None = None) -> int:
+    """Give `argv` our own terminal until it ends; return its exit code.
+
+    Ctrl-C reaches it as it reaches us, and is its business; SIGTERM is handed on.
+
+    Args:
+        argv: the program and its words.
+        env: its environment.
+        stdout: a descriptor for its standard output, if not our own.
+
+    Raises:
+        MachineError: the program is not installed.
+    """
+    try:
+        child = subprocess.Popen(tuple(argv), env=dict(env), stdout=stdout)
+    except FileNotFoundError as error:
+        raise missing(argv[0], error) from error
+    before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    try:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @dataclass(frozen=True)
 class Child:
     """A program that we started and do not own: it lives in a session of its own."""

@@ -3,7 +3,7 @@
 PyYAML reads the syntax; what it means is decided here. Scalars follow the core schema of YAML 1.2
 (`1e-3` is a number; `NO`, `on` and `12:30` are text). Doubled keys, tags, directives, merge keys,
 keys that are not text and second documents are errors. Size, depth and number of values (counting
-what aliases repeat) are bounded: no file exhausts memory or time. `dump` writes what `parse` reads.
+what aliases repeat) are bounded: no file exhausts memory or time.
 """
 
 import os
@@ -11,11 +11,14 @@ import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
+from reprokit import plainyaml
 from reprokit.errors import ConfigError
 from reprokit.suggest import did_you_mean
-from reprokit.values import dataclass, field
+from reprokit.yamltree import Mark, Node, Plain, Scalar
+
+__all__ = ["Mark", "Node", "Plain", "Scalar", "load", "parse", "parse_value", "read", "shown"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -25,59 +28,6 @@ MAX_ALIASES = 100
 MAX_KEY = 128
 # A longer number is past 64 bits, or noise (Python itself stops at 4,300 digits).
 _MAX_DIGITS = 400
-
-Scalar: TypeAlias = str | int | float | bool | None
-Plain: TypeAlias = "Scalar | list[Plain] | dict[str, Plain]"
-
-
-class Mark(NamedTuple):
-    """A place: file (or option), line and column, both from 1. Line 0 means the file as a whole."""
-
-    source: str
-    line: int = 0
-    column: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
-
-
-@dataclass(frozen=True)
-class Node:
-    """A value and where it stands.
-
-    Attributes:
-        value: a scalar, a tuple of nodes, or a dictionary of nodes.
-        mark: where the value begins; for what an alias names, where the anchor is.
-        raw: the characters of a scalar as written (`3.10` stays `3.10`), without quotes.
-        quoted: whether a scalar stands in quotes or as a block, and so is text whatever it says.
-        keys: for a mapping, where each key stands.
-        size: how many values it holds, itself and expanded aliases included.
-    """
-
-    value: "Scalar | tuple[Node, ...] | dict[str, Node]"
-    mark: Mark
-    raw: str = ""
-    quoted: bool = False
-    keys: Mapping[str, Mark] = field(default_factory=dict)
-    size: int = 1
-
-    @property
-    def line(self) -> int:
-        """The line on which the value begins, from 1."""
-        return self.mark.line
-
-    @property
-    def column(self) -> int:
-        """The column at which the value begins, from 1."""
-        return self.mark.column
-
-    def plain(self) -> Plain:
-        """The value as ordinary Python: dict, list, str, int, float, bool or None."""
-        if isinstance(self.value, dict):
-            return {key: child.plain() for key, child in self.value.items()}
-        if isinstance(self.value, tuple):
-            return [child.plain() for child in self.value]
-        return self.value
 
 
 def shown(text: str, most: int = 60) -> str:
@@ -136,8 +86,11 @@ def parse(data: bytes, source: str) -> Node:
         message = f"the file holds more than {MAX_BYTES:,} bytes"
         raise ConfigError("too-large", message, where=source, hint="keep data in other files")
     text = _Text(_decoded(data, source), source)
-    text.refuse_odd_characters()
-    text.refuse_directives()
+    return plainyaml.tree(text.text, source, text.resolved) or composed(text)
+
+
+def composed(text: "_Text") -> Node:
+    """The tree of a document that is not plain: PyYAML reads it."""
     return _Composer(text).document()
 
 
@@ -150,9 +103,9 @@ def parse_value(text: str, source: str) -> Node:
     text = text.strip()
     if text.startswith(("'", '"', "[", "{")):
         return parse(text.encode("utf-8", "surrogateescape"), source)
-    value = _Text(text, source)
+    value, mark = _Text(text, source), Mark(source)
     value.refuse_odd_characters()
-    return Node(value.resolved(text, Mark(source)), Mark(source), raw=text)
+    return Node(value.resolved(text, mark), mark, raw=text)
 
 
 def _decoded(data: bytes, source: str) -> str:
@@ -162,8 +115,7 @@ def _decoded(data: bytes, source: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         where = str(Mark(source, line, error.start - data.rfind(b"\n", 0, error.start)))
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
-        hint = "save the file as UTF-8"
-        raise ConfigError("not-utf8", message, where=where, hint=hint) from error
+        raise ConfigError("not-utf8", message, where=where, hint="save it as UTF-8") from error
 
 
 # Line breaks of YAML 1.1 (libyaml folds them away) but not of 1.2, and the byte order mark.
@@ -210,6 +162,8 @@ class _Text(NamedTuple):
 
     def refuse_odd_characters(self) -> None:
         """Refuse control characters, and those that libyaml would read in a way of its own."""
+        if self.text.isascii() and self.text.replace("\n", "").isprintable():
+            return
         from yaml.reader import Reader
 
         match = Reader.NON_PRINTABLE.search(self.text)
@@ -248,6 +202,8 @@ class _Composer:
     """Parser events -> one tree of nodes, within the limits."""
 
     def __init__(self, text: _Text) -> None:
+        text.refuse_odd_characters()
+        text.refuse_directives()
         self._text = text
         self._parser = _parser(text.text)
         self._anchors: dict[str, Node | None] = {}

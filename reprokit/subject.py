@@ -8,8 +8,9 @@ from reprokit.files import read_json
 from reprokit.layout import RunPaths
 from reprokit.stacks.facts.lookup import default_variant
 from reprokit.stacks.find import STACK_FILE
+from reprokit.stacks.locks import STACK_LOCK, project_lock_path
 from reprokit.stacks.model import BaseImage, Stack, load_stack, parse_stack
-from reprokit.stacks.requirements import parse_pins
+from reprokit.stacks.requirements import Pin, parse_pins, read
 from reprokit.values import dataclass, replace
 from reprokit.workspace import Workspace
 
@@ -24,12 +25,14 @@ class Subject:
         kind: `stack`, `config` or `run`.
         name: the stack's name, the config's path or the run's id.
         gpus: how many GPUs it asks for; a stack for CUDA by itself is taken to want one.
+        pins: what its environment is made of; empty where no lock says it.
     """
 
     kind: str
     name: str
     stack: Stack
     gpus: int
+    pins: tuple[Pin, ...] = ()
 
 
 def subject(workspace: Workspace, name: str) -> Subject:
@@ -45,7 +48,8 @@ def subject(workspace: Workspace, name: str) -> Subject:
         path = path / CONFIG
     if (workspace.stacks / name / STACK_FILE).is_file():
         stack = load_stack(workspace.root, name)
-        return Subject("stack", name, stack, 0 if stack.variant == "cpu" else 1)
+        pins = _pins(workspace.stacks / name / STACK_LOCK)
+        return Subject("stack", name, stack, 0 if stack.variant == "cpu" else 1, pins)
     if path.is_file():
         return _of_config(workspace, path)
     return _of_run(workspace, name)
@@ -62,6 +66,14 @@ def shipped(workspace: Workspace) -> tuple[Stack, ...]:
     return tuple(stacks)
 
 
+def _pins(lock: Path) -> tuple[Pin, ...]:
+    """The pins of a lock, for their sizes; whether it is fresh and safe is for others to say."""
+    try:
+        return read(lock).pins
+    except ReproKitError:
+        return ()
+
+
 def _of_config(workspace: Workspace, path: Path) -> Subject:
     from reprokit.config import load_config
 
@@ -70,7 +82,9 @@ def _of_config(workspace: Workspace, path: Path) -> Subject:
         stack = load_stack(workspace.root, str(config.stack))
     else:
         stack = parse_stack(config.stack_node, config.project, where=str(path))
-    return Subject("config", str(path), stack, config.resources.gpus)
+    both = (workspace.stacks / stack.name / STACK_LOCK, project_lock_path(path.parent, stack.name))
+    pins = tuple(pin for lock in both for pin in _pins(lock))
+    return Subject("config", str(path), stack, config.resources.gpus, pins)
 
 
 def _of_run(workspace: Workspace, name: str) -> Subject:
@@ -82,19 +96,24 @@ def _of_run(workspace: Workspace, name: str) -> Subject:
     except (NotFoundError, ConfigError) as error:
         raise _nothing(workspace, name, error) from error
     details = read_details(paths)
-    stack = _recorded(workspace, paths, details["plan"]["stack"], details["summary"] or {})
-    return Subject("run", paths.root.name, stack, details["plan"]["resources"]["gpus"])
+    pins = parse_pins(paths.requirements.read_text("utf-8"), where=str(paths.requirements))
+    plan = details["plan"]
+    stack = _recorded(workspace, paths, plan["stack"], pins, details["summary"] or {})
+    return Subject("run", paths.root.name, stack, plan["resources"]["gpus"], pins)
 
 
 def _recorded(
-    workspace: Workspace, paths: RunPaths, name: str, summary: dict[str, object]
+    workspace: Workspace,
+    paths: RunPaths,
+    name: str,
+    pins: tuple[Pin, ...],
+    summary: dict[str, object],
 ) -> Stack:
     """The stack that a run had: torch as its lock pins it, and Python as it was observed.
 
     What neither says (platform, base image) is the workspace's stack of that name, or the record's.
     """
-    text = paths.requirements.read_text("utf-8")
-    pins = {pin.name: pin.version for pin in parse_pins(text, where=str(paths.requirements))}
+    torch = next((pin.version for pin in pins if pin.name == "torch"), None)
     python = re.match(r"3\.\d+", str(summary.get("python") or ""))
     try:
         stack = load_stack(workspace.root, name)
@@ -103,7 +122,7 @@ def _recorded(
         stack = Stack(name, "3", "0", "cpu", BaseImage(str(base).partition("@")[0]))
     if python:
         stack = replace(stack, python=python.group())
-    return _with_torch(stack, pins["torch"]) if "torch" in pins else stack
+    return _with_torch(stack, torch) if torch else stack
 
 
 def _with_torch(stack: Stack, version: str) -> Stack:
@@ -121,5 +140,6 @@ def _nothing(workspace: Workspace, name: str, error: ReproKitError) -> ReproKitE
     return NotFoundError(
         "no-subject",
         f"`{name}` is no stack, no config and no run ({error.message})",
-        hint=did_you_mean(name, stacks) or "`reprokit facts builds` lists what a stack can be made of",
+        hint=did_you_mean(name, stacks)
+        or "`reprokit facts builds` lists what a stack can be made of",
     )

@@ -1,7 +1,7 @@
 """A pair and what is wanted beside it -> a stack of the workspace that fits exactly, or a new one."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reprokit.adopt.model import Claim, Need, Note
@@ -34,6 +34,7 @@ class Base:
         new: whether it has to be written.
         left_out: needs of the project that the stack decides in another way (only with `--stack`).
         notes: why it is this one.
+        reasons: why a new one has its `torch`, `variant` and `python`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Base:
     new: bool
     left_out: tuple[Need, ...] = ()
     notes: tuple[Note, ...] = ()
+    reasons: Mapping[str, Note] = field(default_factory=dict)
 
 
 def named_base(workspace_root: Path, name: str, wishes: Wishes) -> Base:
@@ -149,7 +151,7 @@ def _new(workspace_root: Path, pair: Pair, wishes: Wishes, project: str, notes: 
         requirements=tuple(sorted(requirements)),
     )
     text = f"a new stack `{name}`: no stack of the workspace fits exactly"
-    return Base(name, stack, new=True, notes=(*notes, Note("guessed", text)))
+    return Base(name, stack, new=True, notes=(*notes, Note("guessed", text)), reasons=pair.reasons)
 
 
 def _free_name(workspace_root: Path, name: str, project: str) -> str:

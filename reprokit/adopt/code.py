@@ -18,7 +18,9 @@ from reprokit.adopt.tree import MAX_NOTEBOOK, Tree
 NAMES = Path(__file__).parent / "data" / "import_names.json"
 MAX_MODULES = 2_000
 MAX_CELLS = 2_000
-_NOT_TRAINING = re.compile(r"(^|/)(tests?|docs?|examples?/docs|test_[^/]*\.py|conftest\.py)(/|$)")
+_NOT_TRAINING = re.compile(
+    r"(^|/)(tests?|docs?|examples?/docs|test_[^/]*\.py|conftest\.py|setup\.py)(/|$)"
+)
 _MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
 
 

@@ -2,8 +2,7 @@
 
 from reprokit import yamltext
 from reprokit.adopt.conclude import Conclusion
-from reprokit.adopt.model import Note, Where
-from reprokit.stacks.model import Stack
+from reprokit.adopt.model import Note
 from reprokit.strictyaml import Plain, shown
 
 _WIDTH = 40
@@ -39,49 +38,37 @@ def config_yaml(conclusion: Conclusion) -> str:
 
 
 def requirements_in(conclusion: Conclusion) -> str:
-    """The requirements of the project, and what could not be taken over."""
-    source = conclusion.source or "the imports of the code"
-    lines = [
-        f"# Taken over from {source} by `reprokit init`; torch is in the stack {conclusion.base.name}."
-    ]
+    """The requirements of the project, and those that gave way to a stack."""
+    source, base = conclusion.source or "the imports of the code", conclusion.base
+    lines = [f"# Taken over from {source} by `reprokit init`; torch is in the stack {base.name}."]
     if conclusion.as_of:
-        lines.append(
-            f"# Versions as of {conclusion.as_of}: `reprokit lock --as-of {conclusion.as_of}`."
-        )
-    for need in conclusion.requirements:
-        lines.append(f"{need.line.ljust(_WIDTH)}  # {_place(need.where)}")
-    for need in conclusion.base.left_out:
-        if need.name != "torch":
-            lines.append(f"# {need.line}: the stack has another version  # {_place(need.where)}")
+        lines.append(f"# Open versions: as of {conclusion.as_of}.")
+    lines += [f"{need.line.ljust(_WIDTH)}  # {need.where}" for need in conclusion.requirements]
+    lines += [
+        f"# {need.line} ({need.where}) gives way to the stack"
+        for need in base.left_out
+        if need.name != "torch"
+    ]
     return "\n".join(lines) + "\n"
 
 
 def stack_yaml(conclusion: Conclusion) -> str:
     """The stack, where it is a new one."""
-    stack: Stack = conclusion.base.stack
-    reasons = {
-        key: note
-        for key in ("torch", "python", "the build")
-        for note in conclusion.notes
-        if note.text.lower().startswith(key) and note.kind in ("found", "guessed")
-    }
-    return "".join(
-        [
-            f"# Written by `reprokit init` for {conclusion.project}; `reprokit lock` makes exact versions of it.\n",
-            _line("python", stack.python, _reason(reasons.get("python"))),
-            _line("torch", stack.torch, _reason(reasons.get("torch"))),
-            _line("variant", stack.variant, _reason(reasons.get("the build"))),
-            _line("image", str(stack.image), "PyTorch's wheels bring CUDA themselves"),
-            _line("system", list(stack.system)),
-            _line("requirements", list(stack.requirements)),
-        ]
-    )
+    base, stack = conclusion.base, conclusion.base.stack
+    entries = [
+        f"# Written by `reprokit init` for {conclusion.project}; exact versions are in its lock.\n",
+        _line("python", stack.python, _reason(base.reasons.get("python"))),
+        _line("torch", stack.torch, _reason(base.reasons.get("torch"))),
+        _line("variant", stack.variant, _reason(base.reasons.get("variant"))),
+        _line("image", str(stack.image), "guessed: PyTorch's wheels bring CUDA themselves"),
+        _line("system", list(stack.system)),
+        _line("requirements", list(stack.requirements)),
+    ]
+    return "".join(entries)
 
 
 def _line(key: str, value: Plain, reason: str = "") -> str:
     line = yamltext.dump({key: value}).rstrip("\n")
-    if key in ("python", "torch") and not line.endswith('"'):
-        line = f'{key}: "{value}"'
     return f"{line.ljust(_WIDTH)}  # {shown(reason, 160)}\n" if reason else f"{line}\n"
 
 
@@ -90,7 +77,3 @@ def _reason(note: Note | None) -> str:
         return ""
     said = f"{note.kind}: " if note.kind == "guessed" else ""
     return said + (str(note.where) if note.where else note.text)
-
-
-def _place(where: Where) -> str:
-    return shown(str(where), 160)

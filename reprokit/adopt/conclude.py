@@ -19,6 +19,8 @@ from reprokit.errors import ConfigError, NotFoundError
 
 IMPORTS_KIND = "imports"
 COMMAND_KIND = "the command"
+# What these ask for is no more than a part: the imports count beside it.
+_PARTS = (system.DOCKER_KIND, gather.NOTEBOOK_KIND)
 # Before it is known which Python is meant, conditions are judged for one of the middle.
 _ANY_PYTHON = "3.10"
 
@@ -154,7 +156,7 @@ def _refuse_nothing(tree: Tree, readings: tuple[Reading, ...], script: Script) -
 
 def _by_code(readings: tuple[Reading, ...], script: Script) -> Iterable[Reading]:
     """What the imports ask for where no file does, and what the command itself needs."""
-    if not any(one.needs or one.graph for one in readings if one.kind != system.DOCKER_KIND):
+    if not any(one.needs or one.graph for one in readings if one.kind not in _PARTS):
         needs, notes = code.distributions(script.used)
         if needs or notes:
             yield Reading("the code", IMPORTS_KIND, needs=needs, notes=notes)

@@ -1,6 +1,7 @@
 """What a repository wants -> the torch, its build and the Python, each from the tables of facts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from reprokit.adopt.model import Claim, Need, Note
 from reprokit.adopt.readers import lines
@@ -22,6 +23,7 @@ class Pair:
         python: minor version.
         as_of: the day that everything open is resolved as of; None: today.
         notes: where each comes from.
+        reasons: of these, the ones for `torch`, `variant` and `python`.
     """
 
     torch: str
@@ -29,6 +31,7 @@ class Pair:
     python: str
     as_of: str | None
     notes: tuple[Note, ...] = ()
+    reasons: Mapping[str, Note] = field(default_factory=dict)
 
 
 def choose_pair(wishes: Wishes, as_of: str | None, *, given: bool) -> Pair:
@@ -47,7 +50,9 @@ def choose_pair(wishes: Wishes, as_of: str | None, *, given: bool) -> Pair:
     python, python_notes = _python(torch, release, wishes.pythons)
     variant, variant_notes = _variant(torch, release, wishes)
     day, day_notes = _day(release, as_of, given=given)
-    return Pair(torch, variant, python, day, (*notes, *variant_notes, *python_notes, *day_notes))
+    reasons = {"torch": notes[0], "variant": variant_notes[0], "python": python_notes[0]}
+    told = (*notes, *variant_notes, *python_notes, *day_notes)
+    return Pair(torch, variant, python, day, told, reasons)
 
 
 def _torch(
@@ -151,29 +156,44 @@ def _middle(torch: str, release: Release, claims: tuple[Claim, ...]) -> tuple[st
 
 
 def _variant(torch: str, release: Release | None, wishes: Wishes) -> tuple[str, list[Note]]:
+    """The build, and why; the reason for it comes first."""
     built = [row.variant for row in lookup.builds_of(torch)]
-    notes: list[Note] = []
-    for claim in wishes.builds:
-        if release is None or claim.value in built:
-            notes.append(Note("found", f"the build {claim.value} of torch", claim.where))
-            return claim.value, notes
-        text = (
-            f"the build {claim.value} is not taken: torch {torch} was built for {', '.join(built)}"
+    fitting = [claim for claim in wishes.builds if release is None or claim.value in built]
+    notes = [
+        Note(
+            "skipped",
+            f"{claim.value} is not taken: torch {torch} was built for {', '.join(built)}",
+            claim.where,
         )
-        notes.append(Note("skipped", text, claim.where))
-    default = lookup.default_variant(torch, PLATFORM)
+        for claim in wishes.builds
+        if claim not in fitting
+    ]
+    if fitting:
+        found = Note("found", f"the build {fitting[0].value} of torch", fitting[0].where)
+        return fitting[0].value, [found, *notes]
+    variant, reason = _default(torch, wishes)
+    notes += [
+        Note(
+            "skipped",
+            f"CUDA of the base image ({claim.value}) does not count: {_OWN_CUDA}",
+            claim.where,
+        )
+        for claim in wishes.image_cuda
+        if claim.value != variant
+    ]
+    return variant, [Note("guessed", reason), *notes]
+
+
+_OWN_CUDA = "the wheel of torch brings its own"
+
+
+def _default(torch: str, wishes: Wishes) -> tuple[str, str]:
     if wishes.need("torch") is None and not wishes.image_cuda:
-        text = "the build cpu of torch: nothing asks for torch, and a stack always has one"
-        return "cpu", [*notes, Note("guessed", text)]
-    if default is None:
-        raise _unknown(torch, "which CUDA build the package index served")
-    text = f"the build {default}: what the package index serves as torch {torch}"
-    notes.append(Note("guessed", text))
-    for claim in wishes.image_cuda:
-        if claim.value != default:
-            told = f"CUDA of the base image ({claim.value}) does not count: the wheel of torch brings its own"
-            notes.append(Note("skipped", told, claim.where))
-    return default, notes
+        return "cpu", "the build cpu of torch: nothing asks for torch, and a stack always has one"
+    variant = lookup.default_variant(torch, PLATFORM)
+    if variant is None:
+        raise _unknown(torch, "which build the package index served")
+    return variant, f"the build {variant}: what the package index serves as torch {torch}"
 
 
 def _day(

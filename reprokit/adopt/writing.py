@@ -1,7 +1,7 @@
 """Several new files at once: all of them or none, and nothing that is there is ever replaced."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -77,13 +77,12 @@ def _make_folder(folder: Path, made: list[Path]) -> None:
 
 def _create(draft: Draft, made: list[Path]) -> None:
     """Write to a name of its own, then give it the final one, which must be free (`link` never replaces)."""
-    handle, name = tempfile.mkstemp(prefix=".reprokit-", dir=draft.path.parent)
-    temporary = Path(name)
+    temporary = draft.path.with_name(f".{draft.path.name}.{secrets.token_hex(4)}.new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(draft.text)
             stream.flush()
-            os.fchmod(stream.fileno(), 0o666 & ~_umask())
             os.fsync(stream.fileno())
         _name(temporary, draft.path)
         made.append(draft.path)
@@ -100,12 +99,6 @@ def _name(temporary: Path, final: Path) -> None:
         # A file system without hard links (exFAT, some network shares): opening with `x` does not replace either.
         with final.open("xb") as stream:
             stream.write(temporary.read_bytes())
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _exists(paths: Sequence[Path]) -> ConfigError:

@@ -11,12 +11,14 @@ from reprokit.cli.guard import guarded
 from reprokit.errors import ConfigError
 
 COMMANDS = {
+    "init": "Adopt a repository: find its requirements, pick a stack, write config.yaml.",
     "run": "Run a project's training in its pinned environment, and record it.",
     "lock": "Write the hash-locked requirements of stacks and projects.",
     "dockerfile": "Write the dev and prod Dockerfiles of stacks.",
     "build": "Make the environment of a project: image or virtual environment.",
     "check": "Say whether a stack can run here, and which is the nearest that can.",
     "facts": "Print what is known of PyTorch, CUDA, drivers, GPUs and images.",
+    "dev": "Open a shell or Jupyter in the dev container of a project.",
     "runs": "List runs.",
     "show": "Show what a run's record says.",
     "logs": "Print what a training printed.",

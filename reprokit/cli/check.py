@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reprokit import layout
 from reprokit.cli import options
 from reprokit.cli.place import here
 from reprokit.cli.render import CYAN, DIM, Output, style
@@ -48,6 +49,7 @@ def check(
     """Check a stack (see HELP)."""
     from reprokit.engines import checked_name
     from reprokit.environments.provide import choose_engine
+    from reprokit.machine.room import room_for
     from reprokit.stacks.compatibility import examine
     from reprokit.stacks.nearest import nearest
     from reprokit.stacks.resolution import resolve_file
@@ -61,8 +63,9 @@ def check(
     wanted = "docker" if gpu and engine == "auto" else checked_name(engine)
     taken, why = choose_engine(wanted)
     machine = _machine(tuple(gpu or ()), driver, taken, what.gpus)
-    report = examine(resolved, machine, gpus=what.gpus, engine=taken)
-    near = ()
+    room = None if machine.described else room_for(what.pins, layout.home())
+    report = examine(resolved, machine, gpus=what.gpus, engine=taken, room=room)
+    near: tuple[Candidate, ...] = ()
     if report.verdict == "no":
         near = nearest(resolved, machine, shipped=shipped(place))
     if json:

@@ -19,6 +19,7 @@ HELP = """Write the hash-locked requirements of stacks and projects.
   reprokit lock                                  every stack and every project
   reprokit lock cpu                              one stack, and the projects on it
   reprokit lock projects/digits                  one project, on its stack's lock
+  reprokit lock --as-of 2023-05-01               ... with what the package index had on that day
   reprokit lock --check                          say what is stale; write nothing
   reprokit lock --check --online                 ... and whether a base image's tag moved (exit 5)
 """
@@ -38,6 +39,14 @@ def lock(
             "--online", help="With --check: ask the registries for the base images' tags, too."
         ),
     ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="DATE",
+            help="Resolve as the index stood then; kept by later calls, `none` lifts it.",
+        ),
+    ] = None,
     resolver: Annotated[str, typer.Option(help="uv or pip-tools.")] = "uv",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -47,6 +56,7 @@ def lock(
 ) -> None:
     """Lock (see HELP)."""
     from reprokit import locking
+    from reprokit.stacks.asof import parse_as_of
 
     if resolver not in locking.RESOLVERS:
         raise ConfigError(
@@ -64,7 +74,12 @@ def lock(
         results, images = [], _checked_images(place, targets.stacks, output) if online else []
     else:
         results = locking.write(
-            place, targets, resolver=resolver, upgrade=upgrade, notice=output.note
+            place,
+            targets,
+            resolver=resolver,
+            upgrade=upgrade,
+            as_of=parse_as_of(as_of) if as_of else None,
+            notice=output.note,
         )
         images = _locked_images(place, targets.stacks, output, upgrade=upgrade)
     if json:

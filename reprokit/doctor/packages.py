@@ -1,13 +1,13 @@
 """Check `packages`: do the user's package settings fit together, and do the indexes answer?"""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reprokit.doctor.model import Context, Finding, Status, combined
-from reprokit.doctor.reach import Answer, reach_all
+from reprokit.doctor.reach import PAGE, Answer, reach_all
 from reprokit.stacks.model import PYTORCH_INDEX
 from reprokit.stacks.pipconfig import (
     DEFAULT_INDEX,
@@ -21,7 +21,7 @@ TITLE = "Package settings"
 
 CERT_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-PYTORCHS = "PyTorch's own index, for the stacks' `variant`"
+PYTORCHS = "PyTorch's own index"
 UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
@@ -47,7 +47,7 @@ class Observed:
 def run(context: Context) -> Finding:
     """Read pip's configuration, look at the files that it names; with `online`, ask the indexes."""
     settings = read_settings()
-    answers = reach_all(addresses(settings, _variants(context)), settings) if context.online else {}
+    answers = reach_all(pages(context, settings), settings) if context.online else {}
     return decide(observe(settings, os.environ, answers))
 
 
@@ -94,28 +94,22 @@ def trouble_with(bundle: Path) -> str | None:
     return None
 
 
-def addresses(settings: PackageSettings, variants: Sequence[str]) -> dict[str, str]:
-    """Every index that a lock or an environment may ask -> the setting that chose it."""
+def addresses(settings: PackageSettings) -> dict[str, str]:
+    """Every index of the user's own -> the setting that chose it."""
     if settings.no_index:
         return {}
     found = {settings.index_url or DEFAULT_INDEX: _source(settings, "index-url")}
-    found |= {url: _source(settings, "extra-index-url") for url in settings.extra_index_urls}
-    return found | {PYTORCH_INDEX + variant: PYTORCHS for variant in variants}
+    return found | {url: _source(settings, "extra-index-url") for url in settings.extra_index_urls}
 
 
-def _variants(context: Context) -> list[str]:
-    from reprokit.errors import ReproKitError
-    from reprokit.stacks.model import load_stack
-
-    if context.workspace is None:
-        return []
-    variants: set[str] = set()
-    for path in context.workspace.stacks.glob("*/stack.yaml"):
-        try:
-            variants.add(load_stack(context.workspace.root, path.parent.name).variant)
-        except ReproKitError:
-            continue
-    return sorted(variants)
+def pages(context: Context, settings: PackageSettings) -> dict[str, str]:
+    """Every index that a lock or an environment may ask -> a small page of it."""
+    asked = dict.fromkeys(addresses(settings), PAGE)
+    stacks = context.workspace is not None and any(context.workspace.stacks.glob("*/stack.yaml"))
+    if stacks and not settings.no_index:
+        # One for all variants. Its server says 403, not 404, for a page that it does not have.
+        asked[PYTORCH_INDEX] = "cpu/torch/"
+    return asked
 
 
 def _source(settings: PackageSettings, name: str) -> str:
@@ -158,7 +152,7 @@ def _indexes(seen: Observed) -> Iterator[Finding]:
                 f"uv asks {without_credentials(given)} ({name}) and pip asks {without_credentials(main)}",
                 f"unset {name}: uv is given pip's settings",
             )
-    for url in addresses(settings, ()):
+    for url in addresses(settings):
         parts = urlsplit(url)
         trusted = {host.partition(":")[0] for host in settings.trusted_hosts} | {
             "localhost",
@@ -194,7 +188,7 @@ def _proxy(seen: Observed) -> Iterator[Finding]:
 
 
 def _answers(seen: Observed) -> Iterator[Finding]:
-    chosen = addresses(seen.settings, [])
+    chosen = addresses(seen.settings)
     for url, answer in seen.answers.items():
         source = chosen.get(url, PYTORCHS)
         text = f"{without_credentials(url)} ({source})"

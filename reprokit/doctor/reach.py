@@ -1,15 +1,16 @@
 """Package indexes -> whether each answers, asked all at once and given up on together."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from reprokit.stacks.pipconfig import PackageSettings, without_credentials
 
 PATIENCE_S = 5.0
-# A page that every index has and that is small; the index's own can be 30 MB.
+# A page that is small and that most indexes have; the index's own can be 30 MB.
 PAGE = "pip/"
 NOT_FOUND = 404
 
@@ -23,9 +24,14 @@ class Answer:
 
 
 def reach_all(
-    urls: Iterable[str], settings: PackageSettings, *, patience_s: float = PATIENCE_S
+    pages: Mapping[str, str], settings: PackageSettings, *, patience_s: float = PATIENCE_S
 ) -> dict[str, Answer]:
     """Ask each index for one page, all at once; whoever has not answered in time counts as silent.
+
+    Args:
+        pages: index -> the page of it to ask for.
+        settings: certificates, proxy and trusted hosts.
+        patience_s: seconds, for all of them together.
 
     Threads of their own, not a pool: looking up a name cannot be interrupted, and must not hold up the end.
     """
@@ -33,10 +39,12 @@ def reach_all(
 
     answers: dict[str, Answer] = {}
 
-    def ask(url: str) -> None:
-        answers[url] = reach(url, settings, patience_s=patience_s)
+    def ask(url: str, page: str) -> None:
+        answers[url] = reach(url, settings, page=page, patience_s=patience_s)
 
-    threads = {url: Thread(target=ask, args=(url,), daemon=True) for url in urls}
+    threads = {
+        url: Thread(target=ask, args=(url, page), daemon=True) for url, page in pages.items()
+    }
     for thread in threads.values():
         thread.start()
     deadline = time.monotonic() + patience_s
@@ -46,15 +54,20 @@ def reach_all(
     return {url: answers.get(url, silent) for url in threads}
 
 
-def reach(url: str, settings: PackageSettings, *, patience_s: float = PATIENCE_S) -> Answer:
-    """Ask one index for a page, with the user's certificates, proxy and password."""
+def reach(
+    url: str, settings: PackageSettings, *, page: str = PAGE, patience_s: float = PATIENCE_S
+) -> Answer:
+    """Ask one index for a page, with the user's certificates, proxy and password; a folder is only looked at."""
     import http.client
     import urllib.error
     import urllib.request
 
     begun = time.monotonic()
+    if url.startswith("file://"):
+        there = Path(unquote(urlsplit(url).path)).is_dir()
+        return Answer(None if there else "the folder is not there", time.monotonic() - begun)
     try:
-        with _opener(url, settings).open(_request(url), timeout=patience_s):
+        with _opener(url, settings).open(_request(url, page), timeout=patience_s):
             trouble = None
     except urllib.error.HTTPError as error:
         error.close()
@@ -101,7 +114,7 @@ def _opener(url: str, settings: PackageSettings) -> Any:
     return build_opener(Stay, HTTPSHandler(context=context), ProxyHandler(proxies))
 
 
-def _request(url: str) -> Any:
+def _request(url: str, page: str) -> Any:
     """The request, with the password of the address in a header: urllib would look it up as a host."""
     import base64
     from urllib.request import Request
@@ -111,7 +124,7 @@ def _request(url: str) -> Any:
         raise ValueError(f"`{parts.scheme}:` is no address of an index")
     host = parts.netloc.rpartition("@")[2]
     request = Request(  # noqa: S310 - http and https only, see above
-        urlunsplit((parts.scheme, host, parts.path.rstrip("/") + "/" + PAGE, "", "")), method="HEAD"
+        urlunsplit((parts.scheme, host, parts.path.rstrip("/") + "/" + page, "", "")), method="HEAD"
     )
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()

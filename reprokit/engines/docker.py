@@ -56,7 +56,7 @@ class DockerEngine:
         """
         if resources.gpus:
             with told():
-                _devices(self.client, resources.gpus)
+                devices(self.client, resources.gpus)
 
     def prepare(self, launch: Launch, hidden: RunPaths) -> None:
         """Nothing: a container is made of the whole launch."""
@@ -177,7 +177,7 @@ def container_config(client: Any, launch: Launch) -> dict[str, Any]:
         nano_cpus=int(resources.cpus * 1e9) if resources.cpus else None,
         network_mode=resources.network,
         mounts=mounts.of_run(launch),
-        device_requests=_devices(client, resources.gpus),
+        device_requests=devices(client, resources.gpus),
         log_config=_small_log(),
     )
     # What the engine's API takes is a plain object; the SDK's helper would drop `StopTimeout`.
@@ -217,7 +217,7 @@ def _variables(launch: Launch) -> dict[str, str]:
     return variables | dict(launch.secrets)
 
 
-def _devices(client: Any, gpus: int) -> list[Any]:
+def devices(client: Any, gpus: int) -> list[Any]:
     """The request for GPUs: by CDI where the engine knows such devices, else by its nvidia runtime."""
     if not gpus:
         return []

@@ -27,10 +27,13 @@ def command_line(config: Mapping[str, Any], *, secrets: Collection[str] = ()) ->
     words = ["docker", "run", "--rm"]
     for source, names in ((config, _TEXT), (host, _HOST_TEXT)):
         words += [f"{names[key]}={source[key]}" for key in names if source.get(key) is not None]
-    words += _hardening(host)
+    words += [*_terminal(config), *_hardening(host)]
     if cores := host.get("NanoCpus"):
         words.append(f"--cpus={cores / 1e9:g}")
-    words += [_device(request) for request in host.get("DeviceRequests") or ()]
+    for inside, places in (host.get("PortBindings") or {}).items():
+        port = inside.partition("/")[0]
+        words += [f"--publish={place['HostIp']}:{place['HostPort']}:{port}" for place in places]
+    words += [word for request in host.get("DeviceRequests") or () for word in _devices(request)]
     words += [f"--label={name}={value}" for name, value in config["Labels"].items()]
     words += [f"--tmpfs={path}:{how}" for path, how in (host.get("Tmpfs") or {}).items()]
     words += [f"--mount={_mount(mount)}" for mount in host["Mounts"]]
@@ -39,6 +42,13 @@ def command_line(config: Mapping[str, Any], *, secrets: Collection[str] = ()) ->
         words.append(f"--env={name if name in secrets else variable}")
     # Nothing of the image's own command is left, as in the container itself.
     return [*words, "--entrypoint=", config["Image"], *config["Cmd"]]
+
+
+def _terminal(config: Mapping[str, Any]) -> list[str]:
+    return [
+        *(["--interactive"] if config.get("OpenStdin") else []),
+        *(["--tty"] if config.get("Tty") else []),
+    ]
 
 
 def _hardening(host: Mapping[str, Any]) -> list[str]:
@@ -50,10 +60,10 @@ def _hardening(host: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _device(request: Mapping[str, Any]) -> str:
+def _devices(request: Mapping[str, Any]) -> list[str]:
     if request.get("Driver") == "cdi":
-        return f"--device={','.join(request['DeviceIDs'])}"
-    return f"--gpus={request['Count']}"
+        return [f"--device={name}" for name in request["DeviceIDs"]]
+    return [f"--gpus={request['Count']}"]
 
 
 def _mount(mount: Mapping[str, Any]) -> str:

@@ -83,20 +83,18 @@ def card_named(name: str) -> Card:
     """
     import re
 
-    from reprokit.stacks.facts import load, lookup
+    from reprokit.stacks.facts import lookup
 
     if row := lookup.gpu(name):
         return Card(row.name, row.capability, row.kind)
     if found := re.fullmatch(r"(?:sm_)?(\d{1,2})\.?(\d)", name):
         return Card(f"a GPU of compute capability {found[1]}.{found[2]}", f"{found[1]}.{found[2]}")
-    from reprokit.suggest import did_you_mean
-
-    known = [row.name for row in load.gpus()]
-    near = did_you_mean(name, known) or "`reprokit facts gpus` lists those that are known"
+    like = lookup.gpu_like(name)
+    near = f"did you mean `{like}`?" if like else "`reprokit facts gpus` lists those that are known"
     raise ConfigError(
         "no-gpu-name",
         f"the table of GPUs has no `{name}`",
-        hint=f"{near}; or give its compute capability: `--gpu 8.6`",
+        hint=f"{near} Or give its compute capability: `--gpu 8.6`",
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from reprokit.errors import MachineError, Problem
 from reprokit.machine.model import Card, Machine
+from reprokit.machine.room import Room
 from reprokit.stacks import surroundings
 from reprokit.stacks.facts import lookup
 from reprokit.stacks.facts.lookup import at_least, numbers
@@ -33,7 +34,14 @@ class Report:
         return tuple(finding for finding in self.findings if finding.verdict == "no")
 
 
-def examine(stack: ResolvedStack, machine: Machine, *, gpus: int, engine: str | None = None) -> Report:
+def examine(
+    stack: ResolvedStack,
+    machine: Machine,
+    *,
+    gpus: int,
+    engine: str | None = None,
+    room: Room | None = None,
+) -> Report:
     """Check a stack against a machine.
 
     Args:
@@ -41,11 +49,14 @@ def examine(stack: ResolvedStack, machine: Machine, *, gpus: int, engine: str | 
         machine: this one, or one that was described.
         gpus: how many GPUs it is to run on; 0: driver and GPUs do not matter.
         engine: `docker` or `venv`; None: what depends on it is left out.
+        room: what is known of the size of its lock.
     """
     build = stack.build
     found: list[Finding] = [surroundings.processor(stack, machine)]
     if stack.stack.variant == "cpu" or not gpus:
-        found.append(Finding("gpu", "yes", "it is to run on the processor: no driver and no GPU is needed"))
+        found.append(
+            Finding("gpu", "yes", "it is to run on the processor: no driver and no GPU is needed")
+        )
     elif build is None or not build.verified:
         found.append(_uncovered(stack))
     else:
@@ -53,7 +64,7 @@ def examine(stack: ResolvedStack, machine: Machine, *, gpus: int, engine: str | 
         found += surroundings.forwarded(usable, build, stack, machine, engine)
         found += _enough(machine, gpus)
         found += surroundings.container(stack, machine, engine)
-    found += surroundings.system(stack, machine, engine)
+    found += surroundings.system(stack, machine, engine, room)
     return Report(stack, machine, tuple(found))
 
 
@@ -120,7 +131,9 @@ def driver(build: Build, machine: Machine) -> Finding:
         verdict: Verdict = "unknown" if machine.described else "no"
         return Finding("driver", verdict, f"CUDA {cuda} needs {wanted}; {why}", name, source, fix)
     if machine.cuda and numbers(machine.cuda) >= numbers(cuda):
-        message = f"driver {machine.driver} says that it serves CUDA {machine.cuda}; the build has {cuda}"
+        message = (
+            f"driver {machine.driver} says that it serves CUDA {machine.cuda}; the build has {cuda}"
+        )
         return Finding("driver", "yes", message, "rules backward", lookup.rule("backward").source)
     if oldest is None:
         message = f"which {system}driver CUDA {cuda} needs is not established (this one: {machine.driver})"
@@ -226,7 +239,9 @@ def _from_ptx(
         return Finding("gpu", "unknown", f"{message}, if that is new enough", row, source)
     if at_least(machine.driver, needs):
         return Finding("gpu", "yes", message, row, source)
-    message = f"{told} has only PTX in this build, and driver {machine.driver} is older than that PTX"
+    message = (
+        f"{told} has only PTX in this build, and driver {machine.driver} is older than that PTX"
+    )
     return Finding("gpu", "no", message, row, source, f"install driver {needs} or newer")
 
 

@@ -1,12 +1,16 @@
 """A `Stack` -> the text of its Dockerfiles: the same bytes for the same stack, always."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from reprokit import files
 from reprokit.stacks.model import Stack
 from reprokit.values import dataclass
+
+if TYPE_CHECKING:
+    import jinja2
 
 Kind = Literal["dev", "prod"]
 
@@ -105,15 +109,22 @@ def _put(path: Path, text: str, *, check: bool) -> GeneratedFile:
 
 
 def _render(template: str, stack: Stack, kind: Kind) -> str:
+    text = (
+        _templates()
+        .get_template(template)
+        .render(stack=stack, kind=kind, epoch=SOURCE_DATE_EPOCH, uv_version=UV_VERSION)
+    )
+    return text.rstrip("\n") + "\n"
+
+
+@cache
+def _templates() -> "jinja2.Environment":
+    """The templates; compiling them takes 10 ms, and a workspace has many Dockerfiles."""
     import jinja2
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - a Dockerfile, not a page; parse_stack allows no quotes or spaces
     )
-    text = environment.get_template(template).render(
-        stack=stack, kind=kind, epoch=SOURCE_DATE_EPOCH, uv_version=UV_VERSION
-    )
-    return text.rstrip("\n") + "\n"

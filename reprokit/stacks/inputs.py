@@ -53,6 +53,11 @@ def project_digest(inputs: Inputs, *, stack_lock: str) -> str:
     )
 
 
+def dated(asked: str, as_of: str | None) -> str:
+    """The digest `asked` of a lock that is resolved as of a day; without one it stays."""
+    return digest(asked, as_of) if as_of else asked
+
+
 def read_inputs(project_dir: Path) -> Inputs:
     """The lines of a project's `requirements.in`; without one, a project needs only its stack.
 

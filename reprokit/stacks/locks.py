@@ -140,7 +140,7 @@ def lock_stack(
     *,
     resolver: str = "uv",
     upgrade: bool = False,
-    exclude_newer: str | None = None,
+    as_of: str | None = None,
 ) -> tuple[LockResult, LockResult]:
     """Write `requirements.lock` and `dev.lock` of a stack, once both are resolved.
 
@@ -149,7 +149,8 @@ def lock_stack(
         stack: a name under `envs/`.
         resolver: `uv` or `pip-tools`.
         upgrade: take the newest versions, also where the lock of before has one that fits.
-        exclude_newer: RFC 3339 time or date; files uploaded later are not looked at.
+        as_of: a day or moment (`asof.parse_as_of`); files uploaded later are not looked at. None keeps
+            that of the lock before, `none` lifts it.
 
     Raises:
         ConfigError: the stack is not valid or never existed, or its requirements contradict one another.
@@ -160,7 +161,7 @@ def lock_stack(
     from reprokit.stacks.model import load_stack
 
     folder = stack_folder(workspace_root, stack)
-    job = _Job(load_stack(workspace_root, stack), resolver, exclude_newer, upgrade=upgrade)
+    job = _Job(load_stack(workspace_root, stack), resolver, as_of, upgrade=upgrade)
     asked = given.stack_digest(folder / STACK_FILE)
     wanted = job.stack
     torch = (wanted.torch_requirement, *wanted.requirements)
@@ -176,9 +177,11 @@ def lock_project(
     *,
     resolver: str = "uv",
     upgrade: bool = False,
-    exclude_newer: str | None = None,
+    as_of: str | None = None,
 ) -> LockResult | None:
     """Write a project's lock on top of its stack's; None where it has no requirements of its own.
+
+    Its first lock is as of the day of its stack's, unless `as_of` says another (see `lock_stack`).
 
     Raises:
         ConfigError: the stack's lock is missing or stale, or the requirements are not valid.
@@ -193,7 +196,7 @@ def lock_project(
     if not wanted.requirements and not path.exists():
         return None
     given.check_requirements(wanted)
-    job = _Job(load_stack(workspace_root, stack), resolver, exclude_newer, upgrade=upgrade)
+    job = _Job(load_stack(workspace_root, stack), resolver, as_of, upgrade=upgrade)
     lock = job.resolve(
         path,
         tuple(line.text for line in wanted.requirements),
@@ -211,7 +214,7 @@ class _Job:
         self,
         stack: "Stack",
         resolver: str,
-        exclude_newer: str | None,
+        as_of: str | None,
         *,
         upgrade: bool,
     ) -> None:
@@ -222,7 +225,7 @@ class _Job:
         self.stack = stack
         self._resolved = resolve_stack(stack)
         self._resolve = named(resolver)
-        self._exclude_newer = exclude_newer
+        self._as_of = as_of
         self._upgrade = upgrade
         self._source = find_source(stack.torch_version)
 
@@ -236,26 +239,44 @@ class _Job:
         limits: tuple[str, ...] = (),
     ) -> Lock:
         """The new lock for `path`, not yet written."""
+        from reprokit.stacks import asof
         from reprokit.stacks.resolve import Question
 
         below = base.pins if base else ()
         family = self._resolved.versions
-        before = () if self._upgrade else _pins_of(path)
+        old = _lock_before(path)
+        as_of = self._day(old or base)
+        if as_of and base is None:
+            asof.refuse_later_torch(self.stack, as_of)
+        # Versions of another day are no reason to stay with them.
+        same = old if old and old.header.as_of == as_of and not self._upgrade else None
+        before = same.pins if same else ()
         question = Question(
             requirements=requirements,
-            constraints=(*self._resolved.limits, *(str(pin) for pin in below if pin.name not in family), *limits),
+            constraints=(
+                *self._resolved.limits,
+                *(str(pin) for pin in below if pin.name not in family),
+                *limits,
+            ),
             preferences=tuple(map(str, before)),
             python=self.stack.python,
             platform=self.stack.platform,
-            exclude_newer=self._exclude_newer,
+            exclude_newer=asof.cutoff(as_of) if as_of else None,
         )
         answer = self._resolve(question, self._source)
         _refuse_substitutes(answer.pins, family)
         names = {pin.name for pin in below}
+        inputs = given.dated(asked, as_of)
+        wanted = (self.stack.name, self.stack.python, self.stack.platform, answer.resolver, inputs)
         return Lock(
-            Header(self.stack.name, self.stack.python, self.stack.platform, answer.resolver, asked),
-            tuple(pin for pin in answer.pins if pin.name not in names),
+            Header(*wanted, as_of), tuple(pin for pin in answer.pins if pin.name not in names)
         )
+
+    def _day(self, before: Lock | None) -> str | None:
+        """The day that was asked for; else that of the lock before, or of the stack's."""
+        if self._as_of is not None:
+            return None if self._as_of == "none" else self._as_of
+        return before.header.as_of if before else None
 
 
 def _refuse_substitutes(pins: Iterable[Pin], versions: Mapping[str, str]) -> None:
@@ -287,7 +308,7 @@ def _fresh(path: Path, asked: str, source: str) -> Lock:
         raise ConfigError(
             "no-lock", "there is no lock yet", where=str(path), hint=f"`{REWRITE}`"
         ) from error
-    if lock.header.inputs != asked:
+    if lock.header.inputs != given.dated(asked, lock.header.as_of):
         raise ConfigError(
             "stale-lock",
             f"the lock is stale: {source}, or the lock of its stack, has changed since",
@@ -297,16 +318,17 @@ def _fresh(path: Path, asked: str, source: str) -> Lock:
     return lock
 
 
-def _pins_of(path: Path) -> tuple[Pin, ...]:
-    """The pins of the lock that is to be replaced; an unreadable one has nothing worth keeping."""
+def _lock_before(path: Path) -> Lock | None:
+    """The lock that is to be replaced; an unreadable one has nothing worth keeping."""
     try:
-        return read(path).pins
+        return read(path)
     except (NotFoundError, ConfigError, IntegrityError):
-        return ()
+        return None
 
 
 def _write(path: Path, lock: Lock) -> LockResult:
-    before = _pins_of(path)
+    old = _lock_before(path)
+    before = old.pins if old else ()
     data = render(lock).encode()
     written = not path.exists() or path.read_bytes() != data
     if written:

@@ -16,7 +16,7 @@ TRUST = {
     "processor": "the same PyTorch code without a GPU: other kernels, and far slower; no silent way out, but a choice",
     "same torch": "the same PyTorch code on other CUDA libraries: expect results equal up to rounding, not bit for bit",
     "same minor": "a bug-fix release of the same minor: expect results equal up to rounding and the fixes themselves",
-    "closest torch": "another minor release: operators, defaults and kernels may differ; the result must be shown again",
+    "closest torch": "another minor release: operators, defaults and kernels differ; the result must be shown again",
     "newest": "the newest that runs: most may have changed since; the result must be shown again",
 }
 
@@ -47,7 +47,9 @@ class Candidate:
         """The candidate in a few words."""
         named = f" (stack `{self.stack}`)" if self.stack else ""
         unsure = "" if self.verdict == "yes" else ", not established"
-        return f"torch {self.torch} {self.variant}, Python {self.python}{named}: {self.kind}{unsure}"
+        return (
+            f"torch {self.torch} {self.variant}, Python {self.python}{named}: {self.kind}{unsure}"
+        )
 
     def document(self) -> dict[str, object]:
         """The candidate as JSON."""
@@ -110,7 +112,10 @@ def _kinds(wanted: ResolvedStack, fitting: list[Build]) -> Iterable[tuple[str, l
     yield "same torch", sorted(same, key=distance)[:2]
     yield "same minor", sorted(minor, key=distance)[:1]
     yield "closest torch", sorted(fitting, key=distance)[:1]
-    yield "newest", sorted(fitting, key=lambda build: (numbers(build.torch), _cuda(build.variant)))[-1:]
+    yield (
+        "newest",
+        sorted(fitting, key=lambda build: (numbers(build.torch), _cuda(build.variant)))[-1:],
+    )
 
 
 def _cuda(variant: str) -> int:

@@ -16,6 +16,7 @@ FORMAT = "reprokit-lock/1"
 REWRITE = "reprokit lock"
 
 _FIELDS = ("stack", "python", "platform", "resolver", "inputs")
+_AS_OF = "as-of"
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r"\s*(?:;\s*(?P<marker>.+?)\s*)?"
@@ -48,6 +49,7 @@ class Header:
         platform: e.g. `linux/amd64`.
         resolver: the program that resolved it, and its version.
         inputs: digest of what it was resolved from (`sha256:HEX`); tells whether it is stale.
+        as_of: the day or moment that the index was asked as of; None: as it was.
     """
 
     stack: str
@@ -55,6 +57,7 @@ class Header:
     platform: str
     resolver: str
     inputs: str
+    as_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,11 @@ def normalise(name: str) -> str:
 def render(lock: Lock) -> str:
     """The lock as text: the same bytes for the same lock, and nothing of the machine in them."""
     fields = [f"# {name}: {getattr(lock.header, name)}" for name in _FIELDS]
+    as_of = lock.header.as_of
     head = [
         f"# {FORMAT}",
         *fields,
+        *([f"# {_AS_OF}: {as_of}"] if as_of else []),
         f"# Written by `{REWRITE}`; edit what it is made from, not this.",
     ]
     return "\n".join(head) + "\n" + render_pins(lock.pins)
@@ -193,7 +198,7 @@ def _pin(line: str) -> Pin | str:
 
 
 def _header(text: str, where: str) -> Header:
-    lines = text.splitlines()[: len(_FIELDS) + 1]
+    lines = text.splitlines()[: len(_FIELDS) + 2]
     first = lines[0] if lines else ""
     if first.startswith("# reprokit-lock/") and first != f"# {FORMAT}":
         raise ConfigError(
@@ -203,6 +208,7 @@ def _header(text: str, where: str) -> Header:
             hint=f"use the ReproKit that wrote it, or write it again with `{REWRITE}`",
         )
     found = dict(line[2:].split(": ", 1) for line in lines[1:] if ": " in line)
+    as_of = found.pop(_AS_OF, None)
     if first != f"# {FORMAT}" or set(found) != set(_FIELDS):
         raise ConfigError(
             "not-a-lock",
@@ -210,4 +216,4 @@ def _header(text: str, where: str) -> Header:
             where=where,
             hint=f"write it with `{REWRITE}`",
         )
-    return Header(**found)
+    return Header(**found, as_of=as_of)

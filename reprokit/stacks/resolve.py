@@ -135,12 +135,24 @@ def _uv_compile(question: Question, source: Source, folder: Path) -> str:
     # Any interpreter will do to ask questions about another; uv must not fetch one for it.
     arguments += ["--no-python-downloads"]
     if question.exclude_newer:
-        arguments += ["--exclude-newer", question.exclude_newer]
+        arguments += ["--exclude-newer", question.exclude_newer, *_exempt(question, source)]
     arguments += _files(question, folder)
     done = run_uv(arguments, source.settings, cwd=folder, torch_backend=source.torch_backend)
     if done.code:
         raise explain(done.code, done.error_text, source.settings)
     return (folder / "out.txt").read_text("utf-8")
+
+
+def _exempt(question: Question, source: Source) -> list[str]:
+    """Leave what is exact anyway out of the cutoff: PyTorch's index does not say when files came.
+
+    uv takes a file without a date for one that is too new. torch itself pins triton.
+    """
+    if source.torch_backend is None:
+        return []
+    exact = [limit.partition("===")[0] for limit in question.constraints if "===" in limit]
+    names = (*exact, "triton", "pytorch-triton")
+    return [word for name in names for word in ("--exclude-newer-package", f"{name}=false")]
 
 
 def _pip_compile(question: Question, source: Source, folder: Path) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from reprokit.machine.model import Machine
+from reprokit.machine.room import Room
 from reprokit.stacks.facts import lookup
 from reprokit.stacks.facts.lookup import at_least, numbers
 from reprokit.stacks.facts.rows import Build, Contents, Image
@@ -11,7 +12,9 @@ from reprokit.stacks.resolution import ResolvedStack
 
 # PEP 513, 571, 599: what the older platform tags ask for; newer ones say it themselves.
 _GLIBC = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
-TOOLKIT = "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html"
+TOOLKIT = (
+    "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html"
+)
 
 
 def processor(stack: ResolvedStack, machine: Machine) -> Finding:
@@ -27,19 +30,23 @@ def processor(stack: ResolvedStack, machine: Machine) -> Finding:
     return Finding("processor", "no", message, "stack.yaml platform", fix=fix)
 
 
-def system(stack: ResolvedStack, machine: Machine, engine: str | None) -> Iterator[Finding]:
+def system(
+    stack: ResolvedStack, machine: Machine, engine: str | None, room: Room | None
+) -> Iterator[Finding]:
     """Python, C library and disk."""
     yield _python(stack)
     yield _libc(stack, machine, engine)
     if not machine.described:
-        yield _disk(machine)
+        yield _disk(machine, room)
 
 
 def _python(stack: ResolvedStack) -> Finding:
     release, wanted = stack.release, stack.stack.python
     known = release.pythons.get(stack.stack.platform) if release else None
     if release is None or known is None or wanted not in known:
-        message = f"whether torch {stack.stack.torch} has a wheel for Python {wanted} is not established"
+        message = (
+            f"whether torch {stack.stack.torch} has a wheel for Python {wanted} is not established"
+        )
         return Finding("python", "unknown", message, decides=False)
     message = f"torch {release.version} has a wheel for Python {wanted} on {stack.stack.platform}"
     return Finding("python", "yes", message, f"releases {release.version}: pythons", release.source)
@@ -78,13 +85,29 @@ def glibc_of(tag: str) -> str:
     return ".".join(rest.split("_")[:2])
 
 
-def _disk(machine: Machine) -> Finding:
-    """Free space. No lock and no index page tells the size of a wheel, so what is needed is not known."""
+def _disk(machine: Machine, room: Room | None) -> Finding:
+    """Free space against what is known of the lock's size; the sizes of downloads are known nowhere."""
     if machine.free_bytes is None:
         return Finding("disk", "unknown", "free space cannot be told", decides=False)
-    free = f"{machine.free_bytes / (1 << 30):.1f} GiB are free"
-    message = f"{free}; what the lock needs is unknown: neither it nor an index tells sizes"
-    return Finding("disk", "unknown", message, decides=False)
+    free = f"{_gib(machine.free_bytes)} are free"
+    if room is None or not room.known:
+        message = f"{free}; what the lock needs is unknown: neither it nor an index tells sizes"
+        return Finding("disk", "unknown", message, decides=False)
+    known = (
+        f"{room.known} packages take {_gib(room.known_bytes)} installed, as environments here show"
+    )
+    if room.known_bytes > machine.free_bytes:
+        return Finding(
+            "disk", "no", f"{free}; {known}", fix="free some space, or set REPROKIT_HOME"
+        )
+    if room.unknown:
+        message = f"{free}; {known}; of {room.unknown} others the size is unknown"
+        return Finding("disk", "unknown", message, decides=False)
+    return Finding("disk", "yes", f"{free}; {known}; the size of the download is unknown")
+
+
+def _gib(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB"
 
 
 def container(stack: ResolvedStack, machine: Machine, engine: str | None) -> Iterator[Finding]:
@@ -110,7 +133,9 @@ def forwarded(
     """
     row = lookup.image(stack.stack.image.ref)
     for finding in findings:
-        inside = row.contents if row and finding.check == "driver" and finding.verdict == "no" else None
+        inside = (
+            row.contents if row and finding.check == "driver" and finding.verdict == "no" else None
+        )
         if row and inside and engine == "docker" and _bridges(inside, row, build, machine):
             message = f"driver {machine.driver} is too old by itself; cuda-compat in the image bridges that"
             rule = lookup.rule("forward-compatibility")
@@ -142,7 +167,9 @@ def _toolkit(machine: Machine) -> Finding:
         message = "whether the engine can hand a GPU to a container is not known before it is tried"
         return Finding("toolkit", "unknown", message, decides=False)
     message = "the engine has neither an nvidia runtime nor CDI devices: no container gets a GPU"
-    return Finding("toolkit", "no", message, fix=f"install the NVIDIA Container Toolkit ({TOOLKIT})")
+    return Finding(
+        "toolkit", "no", message, fix=f"install the NVIDIA Container Toolkit ({TOOLKIT})"
+    )
 
 
 def _required(stack: ResolvedStack, row: Image, machine: Machine) -> Finding:
@@ -159,7 +186,9 @@ def _required(stack: ResolvedStack, row: Image, machine: Machine) -> Finding:
         message = f"{reference} starts only where the driver serves CUDA {wanted}; which it is was not told"
         return Finding("image", "unknown", message, name, source)
     if at_least(served, wanted):
-        message = f"{reference} asks for a driver that serves CUDA {wanted}: this one serves {served}"
+        message = (
+            f"{reference} asks for a driver that serves CUDA {wanted}: this one serves {served}"
+        )
         return Finding("image", "yes", message, name, source)
     return _excepted(stack, inside, machine, wanted, name, source)
 
@@ -185,10 +214,14 @@ def _excepted(
     refused = f"{reference} refuses to start below CUDA {wanted} with driver {machine.driver}"
     fix = "update the driver, or set NVIDIA_DISABLE_REQUIRE=1"
     if stack.carries_cuda:
-        fix += f"; or `image: python:{stack.stack.python}-slim-bookworm`: the wheels bring CUDA along"
+        fix += (
+            f"; or `image: python:{stack.stack.python}-slim-bookworm`: the wheels bring CUDA along"
+        )
     if branch not in inside.exception_branches:
         return Finding("image", "no", refused, row, source, fix)
-    if kinds <= {"datacenter"} or (inside.geforce_in_exceptions and kinds <= {"datacenter", "consumer"}):
+    if kinds <= {"datacenter"} or (
+        inside.geforce_in_exceptions and kinds <= {"datacenter", "consumer"}
+    ):
         message = f"{reference} asks for CUDA {wanted} and lets the branch R{branch} through"
         return Finding("image", "yes", message, row, source)
     if "consumer" in kinds:

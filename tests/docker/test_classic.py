@@ -1,6 +1,8 @@
 """Docker without buildx: the classic builder, asked for real."""
 
 import json
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +12,28 @@ from reprokit.environments.image import NO_BUILDX, image_reference
 from reprokit.errors import IntegrityError, MachineError
 from reprokit.stacks.locks import LockedRequirements
 from reprokit.stacks.pipconfig import PackageSettings
-from tests.docker.tiny_stack import Tiny, docker, lock
+from tests.docker.tiny_stack import DOCKER, Tiny, docker, lock, remove
 from tests.stacks.wheelhouse import make_wheel
 
 pytestmark = pytest.mark.docker
 
 PLANTED = "hunter22-planted"
+
+
+def untagged() -> list[str]:
+    """Images without a name, the latest first: what each step of the classic builder leaves."""
+    return docker("image", "ls", "--all", "--quiet", "--filter", "dangling=true").split()
+
+
+@pytest.fixture(autouse=True)
+def _tidied(tiny: Tiny) -> Iterator[None]:
+    """Remove the steps of a test's builds, their images first: one that a later one is built on cannot go."""
+    before = set(untagged())
+    yield
+    remove(*tiny.made)
+    for image in untagged():
+        if image not in before:
+            subprocess.run([DOCKER, "image", "rm", image], capture_output=True, check=False)
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +83,7 @@ def test_prod_runs_the_code_as_a_user_without_rights(tiny: Tiny) -> None:
     assert ".env" not in tiny.run(prod, "ls", "-a").split()
 
 
+@pytest.mark.slow
 def test_dev_has_the_tools_too(tiny: Tiny) -> None:
     dev = tiny.ensure(tiny.order(target="dev", tools=tiny.tools))
     assert tiny.distributions(dev)["debugger"] == "3.0"

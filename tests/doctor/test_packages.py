@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from reprokit.doctor import packages
 from reprokit.doctor.model import Finding
-from reprokit.doctor.packages import addresses, observe, trouble_with
+from reprokit.doctor.packages import observe, pages, trouble_with
 from reprokit.doctor.reach import Answer
+from reprokit.stacks.model import PYTORCH_INDEX
 from reprokit.stacks.pipconfig import PackageSettings
+from reprokit.workspace import Workspace
+from tests.doctor.conftest import context
 
 MAIN = "https://main.example/simple"
 
@@ -106,7 +107,7 @@ def test_an_index_that_does_not_answer_is_a_failure_and_pytorchs_own_a_warning()
         "fail",
         f"{MAIN} (PIP_INDEX_URL): nothing listens there",
     )
-    assert decided(answers={"https://download.pytorch.org/whl/cpu": silent}).status == "warn"
+    assert decided(answers={PYTORCH_INDEX: silent}).status == "warn"
 
 
 def test_an_index_that_answers_is_told_with_its_time() -> None:
@@ -114,7 +115,16 @@ def test_an_index_that_answers_is_told_with_its_time() -> None:
     assert found.message.startswith(f"{MAIN} (index-url) answers in 0.2 s")
 
 
-@pytest.mark.parametrize(("no_index", "count"), [(False, 3), (True, 0)])
-def test_only_indexes_that_may_be_asked_are(no_index: bool, count: int) -> None:
-    settings = PackageSettings(index_url=MAIN, extra_index_urls=("https://x/",), no_index=no_index)
-    assert len(addresses(settings, ["cpu"])) == count
+def test_every_index_is_asked_for_a_small_page_that_it_has(lab: Workspace) -> None:
+    settings = PackageSettings(index_url=MAIN, extra_index_urls=("https://more.example/",))
+    own = {MAIN: "pip/", "https://more.example/": "pip/"}
+    assert pages(context(lab), settings) == own
+    (lab.stacks / "cpu").mkdir(parents=True)
+    (lab.stacks / "cpu" / "stack.yaml").write_text("")
+    assert pages(context(lab), settings) == {**own, PYTORCH_INDEX: "cpu/torch/"}
+
+
+def test_no_index_means_that_none_is_asked(lab: Workspace) -> None:
+    (lab.stacks / "cpu").mkdir(parents=True)
+    (lab.stacks / "cpu" / "stack.yaml").write_text("")
+    assert pages(context(lab), PackageSettings(index_url=MAIN, no_index=True)) == {}

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -69,10 +70,15 @@ def test_an_index_that_hangs_is_given_up_on_with_all_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, index() as served:
         hanging = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
         begun = time.monotonic()
-        answers = reach_all([hanging, served.address], NONE, patience_s=0.3)
+        answers = reach_all({hanging: "pip/", served.address: "x/"}, NONE, patience_s=0.3)
         assert time.monotonic() - begun < 2
     assert "no answer" in (answers[hanging].trouble or "")
     assert answers[served.address].trouble is None
+
+
+def test_an_index_in_a_folder_is_looked_at(tmp_path: Path) -> None:
+    assert reach(tmp_path.as_uri(), NONE).trouble is None
+    assert reach((tmp_path / "gone").as_uri(), NONE).trouble == "the folder is not there"
 
 
 def test_an_address_of_another_kind_is_no_index() -> None:

@@ -57,9 +57,7 @@ def test_a_driver_that_is_not_loaded_is_told(standin: dict[str, str]) -> None:
 
 def test_what_the_driver_does_not_say_is_unknown(standin: dict[str, str]) -> None:
     machine = looked(**standin, STANDIN_GPUS="NVIDIA Something New")
-    assert machine["cards"] == [
-        {"name": "NVIDIA Something New", "capability": None, "kind": None}
-    ]
+    assert machine["cards"] == [{"name": "NVIDIA Something New", "capability": None, "kind": None}]
 
 
 def test_a_machine_is_described_by_names_or_capabilities() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from reprokit.errors import MachineError
 from reprokit.machine.model import Card, Machine, described
+from reprokit.machine.room import Room
 from reprokit.stacks.compatibility import Report, examine, need_runnable
 from reprokit.stacks.findings import Finding
 from reprokit.stacks.model import BaseImage, Stack
@@ -190,9 +191,26 @@ def test_the_c_library_is_the_machines_own_or_that_of_the_image() -> None:
     assert found(checked(foreign, old, "docker"), "glibc").verdict == "unknown"
 
 
-def test_the_size_of_a_lock_is_said_to_be_unknown() -> None:
-    disk = found(checked(stack("2.5.1", "cu124"), machine("550.54.15", H100)), "disk")
-    assert (disk.verdict, disk.decides) == ("unknown", False)
+@pytest.mark.parametrize(
+    ("room", "verdict", "word"),
+    [
+        (None, "unknown", "what the lock needs is unknown"),
+        (Room(0, 0, 9), "unknown", "what the lock needs is unknown"),
+        (Room(3 << 30, 9, 0), "yes", "9 packages take 3.0 GiB"),
+        (Room(3 << 30, 8, 1), "unknown", "of 1 others the size is unknown"),
+        (Room(5 << 30, 8, 1), "no", "4.0 GiB are free"),
+    ],
+)
+def test_free_space_is_held_against_what_is_known_of_the_size(
+    room: Room | None, verdict: str, word: str
+) -> None:
+    on = replace(machine("550.54.15", H100), free_bytes=4 << 30)
+    wanted = resolve_stack(stack("2.5.1", "cu124"))
+    report = examine(wanted, on, gpus=1, engine="venv", room=room)
+    disk = found(report, "disk")
+    assert disk.verdict == verdict
+    assert word in disk.message
+    assert report.verdict == ("no" if verdict == "no" else "yes")
 
 
 def test_an_engine_that_cannot_hand_out_gpus_is_refused() -> None:

@@ -27,11 +27,11 @@ def read(file: str, text: str, project: Reading | None) -> Reading:
         raise lines.Unreadable(f"it has no packages, or more than {MAX_PACKAGES:,}")
     packages = tuple(package for entry in entries if (package := _package(entry, places)))
     python = toml.table(document, "metadata").get("python-versions")
-    claimed = isinstance(python, str)
+    where = places.key("python-versions", table="metadata")
     return Reading(
         file,
         KIND,
-        pythons=(Claim(pyproject.specifier(str(python)), places.key("python-versions")),) * claimed,
+        pythons=(Claim(pyproject.specifier(python), where),) if isinstance(python, str) else (),
         builds=_builds(entries, places),
         graph=LockGraph(packages, _roots(project) or _main(entries)),
     )

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from reprokit.adopt.model import Claim, Need, Note, Reading
 from reprokit.adopt.readers import lines, toml
+from reprokit.strictyaml import shown
 
 KIND = "pyproject.toml"
 
@@ -115,11 +117,16 @@ def _builds(document: dict[str, Any], places: toml.Places) -> Iterator[Claim]:
 
 
 def _not_taken(document: dict[str, Any], places: toml.Places) -> Iterator[Note]:
-    groups = {
-        "optional part": toml.table(document, "project", "optional-dependencies"),
-        "dependency group": toml.table(document, "dependency-groups"),
-        "group of Poetry": toml.table(document, "tool", "poetry", "group"),
-    }
-    for what, named in groups.items():
-        for name in named:
-            yield Note("skipped", f"the {what} `{name}` is not taken", places.key(name))
+    for what, keys in _GROUPS.items():
+        for name in toml.table(document, *keys):
+            line = places.key(name, table=".".join(keys)).line
+            where = places.table(*keys, name)
+            where = replace(where, line=line) if line else where
+            yield Note("skipped", f"the {what} `{shown(name)}` is not taken", where)
+
+
+_GROUPS = {
+    "optional part": ("project", "optional-dependencies"),
+    "dependency group": ("dependency-groups",),
+    "group of Poetry": ("tool", "poetry", "group"),
+}

@@ -49,10 +49,12 @@ class Places:
         self._file = file
         self._keys: dict[tuple[str, str], int] = {}
         self._texts: dict[str, list[int]] = {}
+        self._tables: dict[str, int] = {}
         table = ""
         for number, line in enumerate(text.splitlines(), 1):
             if heading := _HEADING.match(line):
                 table = heading[1].strip()
+                self._tables.setdefault(table, number)
             elif key := _KEY.match(line):
                 name = key[1].strip("\"'")
                 self._keys.setdefault((table, name), number)
@@ -63,6 +65,12 @@ class Places:
     def key(self, key: str, *, table: str = "") -> Where:
         """The line `key = ...`, below the heading `[table]` where one is named."""
         return Where(self._file, self._keys.get((table, key), 0))
+
+    def table(self, *names: str) -> Where:
+        """The heading `[a.b]`, or the first one below it."""
+        name = ".".join(names)
+        below = (number for table, number in self._tables.items() if table.startswith(f"{name}."))
+        return Where(self._file, self._tables.get(name) or next(below, 0))
 
     def text(self, text: str, *, after: Where | None = None) -> Where:
         """The first line, from `after` on, that holds `text` in quotes."""

@@ -112,6 +112,15 @@ def gpu(name: str) -> Gpu | None:
     return next((row for row in load.gpus() if wanted and _words(row.name) == wanted), None)
 
 
+def gpu_like(name: str) -> str | None:
+    """The GPU of the table whose name looks most like `name`."""
+    from reprokit.suggest import closest
+
+    names = {" ".join(_words(row.name)): row.name for row in load.gpus()}
+    found = closest(" ".join(_words(name)), names)
+    return names[found] if found else None
+
+
 def _words(name: str) -> tuple[str, ...]:
     words = re.findall(r"[a-z0-9]+", name.lower())
     return tuple(word for word in words if not _MAKE.fullmatch(word))

@@ -1,0 +1,4 @@
+import librosa
+import torch
+
+print(librosa, torch.device('cuda:0'))

@@ -1,0 +1,4 @@
+import json
+import yaml
+
+print(json, yaml)

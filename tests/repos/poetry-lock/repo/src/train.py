@@ -1,0 +1,5 @@
+import requests
+import torch
+
+torch.manual_seed(5)
+print(requests.__name__)

@@ -1,0 +1,5 @@
+import torch
+import transformers
+
+torch.manual_seed(0)
+print(transformers.__name__)
