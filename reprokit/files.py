@@ -45,6 +45,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def sync_tree(folder: Path, *, skip: Path) -> None:
     """Make the files of `folder`, written without waiting for the disk, survive a power cut.
 
+    So does its own name. Its subfolders are not looked into.
+
     All at once: the file system then writes its journal once and not once for each.
 
     Raises:
@@ -53,7 +55,8 @@ def sync_tree(folder: Path, *, skip: Path) -> None:
     # Not `concurrent.futures`: it imports `logging`, 3 ms for nothing.
     from threading import Thread
 
-    paths = [folder.parent, folder, *(path for path in folder.iterdir() if path != skip)]
+    inside = [path for path in folder.iterdir() if path != skip and not path.is_dir()]
+    paths = [folder.parent, folder, *inside]
     failures: list[OSError] = []
     threads = [Thread(target=_sync, args=(paths[n::8], failures)) for n in range(8)]
     for thread in threads:
@@ -92,12 +95,32 @@ def private_folder(prefix: str) -> Path:
 
     As `tempfile.mkdtemp`, which takes 3 ms to import.
     """
-    base = Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - made with a random name, 0700
+    base = _temporary()
     while True:
         folder = base / f"{prefix}{os.urandom(6).hex()}"
         with _told(base), suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             return folder.absolute()
+
+
+def drop_private_folder(folder: Path) -> None:
+    """Remove a folder that `private_folder` made, if it is still there.
+
+    Its path comes from a record, which is only data: nothing but a folder of such a name and place, of this user,
+    is removed.
+    """
+    import shutil
+
+    if folder.parent != _temporary().absolute() or not folder.name.startswith("reprokit-"):
+        return
+    with suppress(OSError):
+        facts = folder.lstat()
+        if stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid():
+            shutil.rmtree(folder)
+
+
+def _temporary() -> Path:
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - names in it are random, folders 0700
 
 
 def sha256_bytes(data: bytes) -> str:

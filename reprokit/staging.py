@@ -70,14 +70,11 @@ def stage(
 
 def _source(workspace: Workspace, plan: Plan, paths: RunPaths, look: Look) -> Source:
     """Store the exact code and lay out the copy that the run executes; runs, outputs and data are no code."""
-    exclude = [
-        *_below(workspace, [workspace.store, *plan.data.values()]),
-        *(plan.cwd / name for name in plan.keep),
-    ]
     source = capture(
         workspace.root,
         run_id=plan.run_id,
-        exclude=exclude,
+        exclude=_below(workspace, [workspace.store, *plan.data.values()]),
+        outputs=[plan.cwd / name for name in plan.keep],
         archive=paths.root / "source.tar",
         look=look,
     )

@@ -16,12 +16,14 @@ from reprokit.adopt.syntax import parsed
 from reprokit.adopt.tree import MAX_NOTEBOOK, Tree
 
 NAMES = Path(__file__).parent / "data" / "import_names.json"
-MAX_MODULES = 2_000
+MAX_MODULES = 1_000
+# As syntax trees they take a hundred times as much memory.
+MAX_CODE_IN_ALL = 2 << 20
 MAX_CELLS = 2_000
 _NOT_TRAINING = re.compile(
     r"(^|/)(tests?|docs?|examples?/docs|test_[^/]*\.py|conftest\.py|setup\.py)(/|$)"
 )
-_MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
+_MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,16 @@ class Import:
 def modules(tree: Tree) -> tuple[Module, ...]:
     """Every module of the repository that can be parsed; the others are noted in `tree`."""
     files = [file for file in tree.files if file.endswith(".py") and not _NOT_TRAINING.search(file)]
-    if len(files) > MAX_MODULES:
-        tree.skip(".", f"only the first {MAX_MODULES:,} Python files were read")
     found: list[Module] = []
-    for file in files[:MAX_MODULES]:
-        text = tree.text(file)
+    size = 0
+    for number, file in enumerate(files):
+        if number >= MAX_MODULES or size > MAX_CODE_IN_ALL:
+            tree.skip(".", f"of {len(files):,} Python files only the first {number:,} were read")
+            break
+        text = tree.text(file) or ""
+        size += len(text)
         try:
-            found += [Module(file, parsed(text), text)] if text is not None else []
+            found += [Module(file, parsed(text), text)]
         except Unreadable as error:
             tree.skip(file, str(error))
     return tuple(found)

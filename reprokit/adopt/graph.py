@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from reprokit.adopt.model import Need, Target, Where
 
 MAX_PACKAGES = 5_000
+MAX_EDGES = 50_000
+# Versions of one distribution, each for other environments.
+MAX_FORKS = 64
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class LockGraph:
         followed: set[tuple[str, str]] = set()
         waiting = deque(self.roots)
         known = self._by_name()
-        while waiting:
+        for _ in range(MAX_EDGES):
+            if not waiting:
+                break
             edge = waiting.popleft()
             package = _pick(known.get(edge.name, ()), edge, target)
             if package is None or not holds(edge.marker, target):
@@ -64,7 +69,8 @@ class LockGraph:
     def _by_name(self) -> dict[str, list[Package]]:
         known: dict[str, list[Package]] = {}
         for package in self.packages:
-            known.setdefault(package.name, []).append(package)
+            forks = known.setdefault(package.name, [])
+            forks += [package] if len(forks) < MAX_FORKS else []
         return known
 
 

@@ -1,5 +1,6 @@
 """`reprokit init`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,43 +84,45 @@ def _tell(adoption: "Adoption", output: Output) -> None:
 def _show(adoption: "Adoption", output: Output, *, written: bool) -> None:
     """The files, on standard output; with --dry-run or -v what is in them, too."""
     for draft in adoption.drafts:
-        output.data(_relative(adoption, draft.path))
+        output.data(_relative(draft.path))
         if not written or output.verbose:
             output.data("".join(f"    {line}\n" for line in draft.text.splitlines()).rstrip("\n"))
     if adoption.store.ignore is not None:
-        output.data(".gitignore")
+        output.data(_relative(adoption.place.root / ".gitignore"))
 
 
 def _next(adoption: "Adoption", locked: "Locked", output: Output, *, written: bool) -> None:
-    config = _relative(adoption, adoption.place.folder / "config.yaml")
+    config = _relative(adoption.place.folder / "config.yaml")
     if not written:
-        output.next("reprokit init")
+        output.next(f"reprokit init {_relative(adoption.place.folder)}")
     elif locked.paths and locked.error is None:
         output.next(f"reprokit run {config}")
     else:
         if locked.error:
             output.note(f"not locked: {locked.error.message}")
         day = adoption.conclusion.as_of
-        target = _relative(adoption, adoption.place.folder)
+        target = _relative(adoption.place.folder)
         names = (
             f"{adoption.conclusion.base.name} {target}" if adoption.conclusion.base.new else target
         )
         output.next(f"reprokit lock {names}{f' --as-of {day}' if day else ''}")
 
 
-def _relative(adoption: "Adoption", path: Path) -> str:
-    return str(path.relative_to(adoption.place.root))
+def _relative(path: Path) -> str:
+    """A path as one would type it here."""
+    return os.path.relpath(path)
 
 
 def _document(adoption: "Adoption", locked: "Locked", *, written: bool) -> dict[str, Any]:
+    root = adoption.place.root
     return {
         **adoption.conclusion.document(),
         "folder": str(adoption.place.folder),
-        "workspace": {"root": str(adoption.place.root), "new": adoption.place.new},
+        "workspace": {"root": str(root), "new": adoption.place.new},
         "written": written,
-        "files": [_relative(adoption, draft.path) for draft in adoption.drafts],
+        "files": [str(draft.path.relative_to(root)) for draft in adoption.drafts],
         "gitignore": adoption.store.ignore,
         "notes": [note.document() for note in adoption.notes],
-        "locks": [_relative(adoption, path) for path in locked.paths],
+        "locks": [str(path.relative_to(root)) for path in locked.paths],
         "lock_error": locked.error.document()["error"] if locked.error else None,
     }

@@ -64,7 +64,8 @@ class Supervisor:
             pid = _spawn(self.order["argv"], self.order["cwd"], self.log, self.lock)
         except OSError as error:
             return self._not_started(error)
-        ending.started(self.run_dir, _identity(pid))
+        private = self.order.get("remove") or [None]
+        ending.started(self.run_dir, _identity(pid, private[0]))
         if ending.stop_asked(self.run_dir):
             # Whoever asked did not know yet whom to signal.
             os.kill(os.getpid(), signal.SIGTERM)
@@ -172,7 +173,8 @@ class Supervisor:
         try:
             import shutil
 
-            os.makedirs(os.path.dirname(self.log_path), exist_ok=True)
+            # Its folder may be a link into the copy of the source, and what it led to gone.
+            os.makedirs(os.path.realpath(os.path.dirname(self.log_path)), exist_ok=True)
             restored = self.log_path + ".restored"
             os.lseek(self.log, 0, os.SEEK_SET)
             with os.fdopen(os.dup(self.log), "rb") as old, open(restored, "wb") as new:
@@ -195,15 +197,19 @@ def _order(path: str) -> dict[str, Any]:
 
 
 def _may_go(ear: int) -> bool:
-    """Wait for the word to start; false when whoever was to say it is gone, or has thought better of it."""
-    try:
-        # What every run needs is imported while nothing else is to be done.
-        import json  # noqa: F401
-        import shutil  # noqa: F401
+    """Wait for the word to start; false when whoever was to say it is gone, or has thought better of it.
 
-        from reprokit.inside import probe  # noqa: F401
-    except Exception as error:
-        _complain("the probe cannot be imported", error)
+    What every run needs is imported meanwhile, as far as there is time: the training comes first.
+    """
+    import select
+
+    for name in ("json", "reprokit.inside.probe", "shutil"):
+        if select.select([ear], [], [], 0)[0]:
+            break
+        try:
+            __import__(name)
+        except Exception as error:
+            _complain("%s cannot be imported" % name, error)
     with os.fdopen(ear, "rb") as stream:
         return bool(stream.read())
 
@@ -311,7 +317,7 @@ def _usage(usage: Any) -> dict[str, float]:
     }
 
 
-def _identity(pid: int) -> dict[str, Any]:
+def _identity(pid: int, private: str | None) -> dict[str, Any]:
     """Who supervises and who trains: enough to know both again although PIDs are reused."""
     return {
         "supervisor": os.getpid(),
@@ -319,6 +325,7 @@ def _identity(pid: int) -> dict[str, Any]:
         "training": pid,
         "training_ticks": processes.start_ticks(pid),
         "boot": processes.boot(),
+        "private": private,
     }
 
 

@@ -34,13 +34,17 @@ class Exit:
 
 @dataclass(frozen=True)
 class Process:
-    """Which processes supervise and train: known again by their start (clock ticks since boot)."""
+    """Which processes supervise and train: known again by their start (clock ticks since boot).
+
+    `private` is the run's own HOME and TMPDIR, which the supervisor removes at the end; null in containers.
+    """
 
     supervisor: int
     supervisor_ticks: int | None
     training: int
     training_ticks: int | None
     boot: str
+    private: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,9 @@
-"""What a training reads and writes: its kept folders lead into the run folder, and strays are kept too."""
+"""What a training reads and writes: its kept folders are the run's, and strays are kept too.
+
+A script may delete and make anew the folders that it writes into (`shutil.rmtree("outputs")`), so they are real folders
+of its copy of the source; the run folder only links to them until the run has ended, and then gets them.
+In a container they are mounted from the run folder.
+"""
 
 import itertools
 import os
@@ -11,28 +16,45 @@ from reprokit.layout import RunPaths
 
 
 def connect(paths: RunPaths, project: Path, keep: Iterable[str], *, link: bool) -> None:
-    """Make `keep` folders of the project's copy be folders of the run.
-
-    What the source already holds there moves along, so that the training still finds it.
+    """Make `keep` folders of the project's copy be folders of the run, with what the source has in them.
 
     Args:
         paths: the run.
         project: the project's folder in the materialised copy.
         keep: relative folder names.
-        link: put a link in the copy (venv); else leave a folder to mount over (containers).
+        link: leave the folders in the copy and link to them (venv); else leave folders to mount over.
     """
-    for name in keep:
+    for name in outermost(keep):
         kept, seen = paths.root / name, project / name
-        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.mkdir(parents=True, exist_ok=True)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        if seen.is_dir() and not seen.is_symlink():
-            _merge(seen, kept)
-        kept.mkdir(exist_ok=True)
         if link:
+            _empty(kept, seen)
             # Relative, so that the run folder can still move before it starts.
-            seen.symlink_to(os.path.relpath(kept, seen.parent.resolve()))
+            kept.symlink_to(_way(kept, seen))
         else:
-            seen.mkdir(exist_ok=True)
+            shutil.copytree(seen, kept, symlinks=True, dirs_exist_ok=True)
+
+
+def _way(kept: Path, seen: Path) -> str:
+    return os.path.relpath(seen, kept.parent)
+
+
+def _empty(kept: Path, seen: Path) -> None:
+    """Move what we already wrote into a folder of the run (`logs`) to where its link will lead."""
+    if kept.is_dir():
+        for path in kept.iterdir():
+            path.rename(seen / path.name)
+        kept.rmdir()
+
+
+def outermost(keep: Iterable[str]) -> list[str]:
+    """The names that do not lie in one another."""
+    names: list[str] = []
+    for name in sorted(keep, key=lambda name: Path(name).parts):
+        if not any(Path(name).is_relative_to(other) for other in names):
+            names.append(name)
+    return names
 
 
 def connect_data(work: Path, places: Mapping[str, Path], *, link: bool) -> None:
@@ -61,6 +83,7 @@ def tidy(paths: RunPaths) -> None:
     commit in the user's repository.
     """
     if paths.work.exists():
+        _keep_folders(paths)
         _keep_strays(paths)
         # First out of the way, then gone: a death half-way leaves no copy that looks whole.
         paths.work.rename(_old(paths))
@@ -79,16 +102,32 @@ def _old(paths: RunPaths) -> Path:
     return paths.root / ".work.old"
 
 
+def _keep_folders(paths: RunPaths) -> None:
+    """Move the kept folders from the copy to where the run folder links to them; one that is gone leaves an empty one.
+
+    A link that the training put in the place of one is not followed: it is kept as the link that it is.
+    """
+    plan = files.read_json(paths.plan)
+    for name in outermost(plan["keep"]):
+        kept, seen = paths.root / name, paths.work / plan["cwd"] / name
+        ours = kept.is_symlink() and os.readlink(kept) == _way(kept, seen)
+        if os.path.lexists(kept) and not ours:
+            continue
+        kept.unlink(missing_ok=True)
+        if seen.is_dir() and not seen.is_symlink():
+            seen.rename(kept)
+        else:
+            kept.mkdir()
+
+
 def _keep_strays(paths: RunPaths) -> None:
     from reprokit.source import Source, leftovers
 
-    plan = files.read_json(paths.plan)
-    ours = {paths.work / plan["cwd"] / name for name in plan["keep"]}
-    ours |= {paths.work / name for name in plan.get("places", {})}
+    places = {paths.work / name for name in files.read_json(paths.plan).get("places", {})}
     source = files.read_json(paths.source)
     source.pop("schema")
     for stray in leftovers(Source.from_json(source), paths.work):
-        if stray not in ours:
+        if stray not in places:
             _keep(stray, paths)
 
 
@@ -109,12 +148,3 @@ def _is_free(target: Path, root: Path) -> bool:
     above = target.parents[: len(target.relative_to(root).parts) - 1]
     real = all(not path.is_symlink() and (path.is_dir() or not path.exists()) for path in above)
     return real and not os.path.lexists(target)
-
-
-def _merge(source: Path, target: Path) -> None:
-    if not target.exists():
-        source.rename(target)
-        return
-    for child in source.iterdir():
-        child.rename(target / child.name)
-    source.rmdir()

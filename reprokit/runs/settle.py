@@ -5,6 +5,7 @@ next look at the run settles it here: still running, ended with its true exit co
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 from reprokit import files
@@ -52,6 +53,9 @@ def _write_end(paths: RunPaths, engine: Engine, ended: Ended) -> dict[str, Any]:
         raw["engine"]["released"] = True
         files.write_json(paths.record, raw)
     outputs.tidy(paths)
+    if private := (raw.get("process") or {}).get("private"):
+        # Its supervisor removes it, unless it was killed.
+        files.drop_private_folder(Path(private))
     return raw
 
 

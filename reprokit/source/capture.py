@@ -13,7 +13,7 @@ from reprokit.source.blobs import Cache, is_large, load_cache, read_all, save_ca
 from reprokit.source.commit import Stored, store
 from reprokit.source.folder import walk
 from reprokit.source.lfs import blob_sizes, unsmudged
-from reprokit.source.model import LINK, Entry, Found, Source, note, shown
+from reprokit.source.model import LINK, Entry, Found, LeftOut, Source, note, shown
 from reprokit.source.parts import Changes, Gathered, changes, gather, submodules
 from reprokit.source.tree import tree_id
 from reprokit.values import replace
@@ -29,6 +29,7 @@ def capture(
     run_id: str,
     archive: Path,
     exclude: Sequence[PurePosixPath] = (),
+    outputs: Sequence[PurePosixPath] = (),
     max_untracked_bytes: int = MAX_UNTRACKED_BYTES,
     when: int | None = None,
     look: git.Look | None = None,
@@ -44,7 +45,8 @@ def capture(
         root: the workspace.
         run_id: names the reference.
         archive: where a tar file goes, if it takes one; its folder exists.
-        exclude: folders relative to `root` that are never captured: the run store, outputs.
+        exclude: folders relative to `root` that are never captured: the run store, data.
+        outputs: folders relative to `root` that runs write into: of these only what git tracks is captured.
         max_untracked_bytes: limit for all bytes that git does not have yet in its keeping.
         when: the run's time in seconds since 1970; now, if not given.
         look: what git was asked about `root` (resolved) already, if it was.
@@ -63,7 +65,8 @@ def capture(
     if look is None or look.stale():
         look = git.look(place)
     try:
-        return _captured(place, look, run_id, archive, exclude, max_untracked_bytes, when)
+        left_out = LeftOut(tuple(exclude), tuple(outputs))
+        return _captured(place, look, run_id, archive, left_out, max_untracked_bytes, when)
     finally:
         look.close()
 
@@ -73,19 +76,19 @@ def _captured(
     look: git.Look,
     run_id: str,
     archive: Path,
-    exclude: Sequence[PurePosixPath],
+    left_out: LeftOut,
     max_untracked_bytes: int,
     when: int | None,
 ) -> Source:
     repository = git.discovered(look)
     if repository is None:
-        return _archived(place, exclude, archive, max_untracked_bytes, _no_repository(place))
+        return _archived(place, left_out, archive, max_untracked_bytes, _no_repository(place))
     prefix = PurePosixPath(place.relative_to(repository.top.resolve()))
-    gathered = gather(repository, [prefix / folder for folder in exclude])
+    gathered = gather(repository, left_out.below(prefix))
     found = [file for part in gathered.parts for file in part.found()]
     if _ignored(repository, prefix, found):
         reason = (f"the repository in {shown(os.fsencode(repository.top))} ignores this workspace",)
-        return _archived(place, exclude, archive, max_untracked_bytes, reason)
+        return _archived(place, left_out, archive, max_untracked_bytes, reason)
     _check_size(_growth(repository, found), max_untracked_bytes)
     ref = reference(run_id)
     entries, stored = _stored(gathered, found, ref, int(time.time()) if when is None else when)
@@ -176,9 +179,9 @@ def _names_lfs(top: Path, entry: Entry) -> bool:
 
 
 def _archived(
-    root: Path, exclude: Sequence[PurePosixPath], archive: Path, limit: int, notes: tuple[str, ...]
+    root: Path, left_out: LeftOut, archive: Path, limit: int, notes: tuple[str, ...]
 ) -> Source:
-    found, left = walk(root, exclude)
+    found, left = walk(root, left_out)
     _check_size(found, limit)
     entries = pack(root, found, archive)
     return Source(

@@ -9,13 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from reprokit.source.blobs import unreadable
 from reprokit.source.listing import Survey, excluder, file_mode
-from reprokit.source.model import Found, note
+from reprokit.source.model import Found, LeftOut, note
 
 
-def walk(root: Path, exclude: Sequence[PurePosixPath]) -> tuple[list[Found], tuple[str, ...]]:
+def walk(root: Path, left_out: LeftOut) -> tuple[list[Found], tuple[str, ...]]:
     """Every file and link below `root`, sorted, and notes on what was left out.
 
-    Left out are `exclude`, `.git`, `__pycache__`, virtual environments (they hold `pyvenv.cfg`) and
+    Left out are `left_out`, `.git`, `__pycache__`, virtual environments (they hold `pyvenv.cfg`) and
     folders that say of themselves that they are caches (`CACHEDIR.TAG`).
 
     Raises:
@@ -24,13 +24,17 @@ def walk(root: Path, exclude: Sequence[PurePosixPath]) -> tuple[list[Found], tup
     top = os.fsencode(root)
     survey = Survey()
     made: list[bytes] = []
-    outside = excluder(exclude)
+    outside, outputs = excluder(left_out.always), excluder(left_out.untracked)
+    written: list[bytes] = []
     todo = [b""]
     while todo:
         folder = todo.pop()
         for item in _listed(os.path.join(top, folder)):
             path = os.path.join(folder, item.name)
             if outside(path) or item.name in (b".git", b"__pycache__"):
+                continue
+            if outputs(path):
+                written.append(path)
                 continue
             if not item.is_dir(follow_symlinks=False):
                 _add(survey, path, item.stat(follow_symlinks=False))
@@ -39,6 +43,8 @@ def walk(root: Path, exclude: Sequence[PurePosixPath]) -> tuple[list[Found], tup
             else:
                 todo.append(path)
     left = note("left out, a virtual environment or a cache", made)
+    # Without git nobody can say what of it is code.
+    left += note("left out, a folder that runs write into", written)
     return sorted(survey.found, key=lambda file: file.path), left + survey.notes()
 
 

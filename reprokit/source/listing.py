@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 
 from reprokit.source import git
-from reprokit.source.model import FILE, GITLINK, LINK, PROGRAM, Found, note
+from reprokit.source.model import FILE, GITLINK, LINK, PROGRAM, Found, LeftOut, note
 from reprokit.values import dataclass, field
 
 
@@ -54,9 +54,10 @@ class Survey:
         return note("tracked but not checked out (sparse)", self.sparse) + note(left, self.special)
 
 
-def list_paths(repository: git.Repository, exclude: Sequence[PurePosixPath] = ()) -> Listing:
-    """Ask git for the paths of a repository, without the folders `exclude` (from its top)."""
-    skip = [f"--exclude=/{_literal(str(folder))}" for folder in exclude]
+def list_paths(repository: git.Repository, left_out: LeftOut) -> Listing:
+    """Ask git for the paths of a repository, but for what is left out."""
+    everything = (*left_out.always, *left_out.untracked)
+    skip = [f"--exclude=/{_literal(str(folder))}" for folder in everything]
     words = ["-z", "-t", "--stage", "--others", "--exclude-standard", *skip]
     done = git.tell(repository.top, "ls-files", *words)
     tracked: dict[bytes, Tracked] = {}
@@ -69,11 +70,14 @@ def list_paths(repository: git.Repository, exclude: Sequence[PurePosixPath] = ()
             tag, mode, oid, _ = facts.decode("ascii").split(" ")
             tracked[path] = Tracked(mode, oid, tag == "S")
     links = [path for path, entry in tracked.items() if entry.mode == GITLINK]
-    outside = excluder(exclude)
+    never, outside = excluder(left_out.always), excluder(everything)
     return Listing(
-        {path: entry for path, entry in tracked.items() if not outside(path)},
+        {path: entry for path, entry in tracked.items() if not never(path)},
         tuple(path for path in others if not path.endswith(b"/") and not outside(path)),
-        tuple(p for p in [*links, *(o[:-1] for o in others if o.endswith(b"/"))] if not outside(p)),
+        tuple(
+            [path for path in links if not never(path)]
+            + [path[:-1] for path in others if path.endswith(b"/") and not outside(path[:-1])]
+        ),
         tuple(line for line in done.error_text.splitlines() if line.startswith("warning:")),
     )
 

@@ -152,6 +152,36 @@ class Entry:
     pointer: bool = False
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Folders that are no part of the source.
+
+    Attributes:
+        always: never captured: the run store, data.
+        untracked: captured only as far as git tracks them: folders that runs write into.
+    """
+
+    always: tuple[PurePosixPath, ...] = ()
+    untracked: tuple[PurePosixPath, ...] = ()
+
+    def below(self, prefix: PurePosixPath) -> "LeftOut":
+        """The same folders as seen from a folder that `prefix` leads down from."""
+        return LeftOut(
+            tuple(prefix / folder for folder in self.always),
+            tuple(prefix / folder for folder in self.untracked),
+        )
+
+    def within(self, folder: PurePosixPath) -> "LeftOut":
+        """Those that lie in `folder`, relative to it."""
+        return LeftOut(_within(self.always, folder), _within(self.untracked, folder))
+
+
+def _within(
+    paths: tuple[PurePosixPath, ...], folder: PurePosixPath
+) -> tuple[PurePosixPath, ...]:
+    return tuple(path.relative_to(folder) for path in paths if path.is_relative_to(folder))
+
+
 def shown(path: bytes) -> str:
     """A path as text for people and JSON: bytes that are no UTF-8 and line ends are escaped."""
     return path.decode("utf-8", "backslashreplace").replace("\n", "\\n")

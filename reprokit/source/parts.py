@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from reprokit.source import git
 from reprokit.source.listing import Listing, Survey, excluder, list_paths, survey
-from reprokit.source.model import GITLINK, Entry, Found, Submodule, note, shown
+from reprokit.source.model import GITLINK, Entry, Found, LeftOut, Submodule, note, shown
 from reprokit.values import dataclass, replace
 
 
@@ -21,7 +21,7 @@ class Part:
         base: its folder, relative to the top of the outermost one; empty for that one itself.
         repository: the repository.
         recorded: the commit that the repository around it names, if it is a submodule.
-        exclude: folders, relative to this repository, that are no part of the source.
+        left_out: folders, relative to this repository, that are no part of the source.
         listing: its paths, as git lists them.
         survey: what of them is on disk.
     """
@@ -29,7 +29,7 @@ class Part:
     base: bytes
     repository: git.Repository
     recorded: str | None
-    exclude: tuple[PurePosixPath, ...]
+    left_out: LeftOut
     listing: Listing
     survey: Survey
 
@@ -61,7 +61,7 @@ class Changes:
     untracked: int
 
 
-def gather(repository: git.Repository, exclude: Sequence[PurePosixPath]) -> Gathered:
+def gather(repository: git.Repository, left_out: LeftOut) -> Gathered:
     """Look at a repository and everything checked out inside it."""
     parts: list[Part] = []
     links: list[Entry] = []
@@ -69,7 +69,7 @@ def gather(repository: git.Repository, exclude: Sequence[PurePosixPath]) -> Gath
     todo: list[tuple[bytes, git.Repository, str | None]] = [(b"", repository, None)]
     while todo:
         base, current, recorded = todo.pop(0)
-        part = _part(base, current, recorded, exclude)
+        part = _part(base, current, recorded, left_out)
         parts.append(part)
         for name in part.listing.nested:
             path = os.path.join(base, name)
@@ -115,10 +115,9 @@ def submodules(gathered: Gathered, entries: Mapping[bytes, Entry]) -> dict[bytes
 
 
 def _part(
-    base: bytes, repository: git.Repository, recorded: str | None, exclude: Sequence[PurePosixPath]
+    base: bytes, repository: git.Repository, recorded: str | None, left_out: LeftOut
 ) -> Part:
-    folder = PurePosixPath(os.fsdecode(base))
-    inside = tuple(e.relative_to(folder) for e in exclude if e.is_relative_to(folder))
+    inside = left_out.within(PurePosixPath(os.fsdecode(base)))
     listing = list_paths(repository, inside)
     return Part(base, repository, recorded, inside, listing, survey(repository, listing))
 
@@ -138,7 +137,7 @@ def _head_files(part: Part) -> dict[bytes, tuple[str, str]]:
         return {}
     done = git.tell(part.repository.top, "ls-tree", "-r", "-z", part.repository.head)
     absent = set(part.survey.sparse)
-    outside = excluder(part.exclude)
+    outside = excluder(part.left_out.always)
     result = {}
     for item in done.stdout.split(b"\0")[:-1]:
         facts, _, path = item.partition(b"\t")

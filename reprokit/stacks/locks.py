@@ -262,6 +262,7 @@ class _Job:
             python=self.stack.python,
             platform=self.stack.platform,
             exclude_newer=asof.cutoff(as_of) if as_of else None,
+            settled=(*family, *(pin.name for pin in below)),
         )
         answer = self._resolve(question, self._source)
         _refuse_substitutes(answer.pins, family)

@@ -26,7 +26,8 @@ class Question:
             more package does not move the others.
         python: e.g. `3.11` (as its first release) or `3.11.7`.
         platform: e.g. `linux/amd64`.
-        exclude_newer: RFC 3339 time or date; files uploaded later are not looked at.
+        exclude_newer: RFC 3339 time; files uploaded then or later are not looked at.
+        settled: distributions that the constraints hold to one version; no time counts for them.
     """
 
     requirements: tuple[str, ...]
@@ -35,6 +36,7 @@ class Question:
     python: str
     platform: str
     exclude_newer: str | None = None
+    settled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,15 +146,16 @@ def _uv_compile(question: Question, source: Source, folder: Path) -> str:
 
 
 def _exempt(question: Question, source: Source) -> list[str]:
-    """Leave what is exact anyway out of the cutoff: PyTorch's index does not say when files came.
+    """Leave what is exact anyway out of the cutoff.
 
-    uv takes a file without a date for one that is too new. torch itself pins triton.
+    A stack may be of a later day than a project on it: without its packages uv would go back to some
+    ancient version that needs none of them (measured: transformers 2.3.0 for 4.40.1). And PyTorch's
+    index does not say when files came, which uv takes for too new; torch itself pins triton.
     """
-    if source.torch_backend is None:
-        return []
-    exact = [limit.partition("===")[0] for limit in question.constraints if "===" in limit]
-    names = (*exact, "triton", "pytorch-triton")
-    return [word for name in names for word in ("--exclude-newer-package", f"{name}=false")]
+    names = set(question.settled)
+    if source.torch_backend is not None:
+        names |= {"triton", "pytorch-triton"}
+    return [word for name in sorted(names) for word in ("--exclude-newer-package", f"{name}=false")]
 
 
 def _pip_compile(question: Question, source: Source, folder: Path) -> tuple[str, ...]:

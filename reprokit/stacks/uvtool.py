@@ -43,7 +43,7 @@ def run_uv(
     return process.run(
         _argv(arguments, settings),
         cwd=cwd,
-        env=_environment(settings, torch_backend),
+        env=_environment(arguments, settings, torch_backend),
     )
 
 
@@ -66,7 +66,7 @@ def follow_uv(
     code = process.stream(
         _argv(arguments, settings),
         cwd=cwd,
-        env=_environment(settings, torch_backend),
+        env=_environment(arguments, settings, torch_backend),
         on_line=take,
     )
     return code, "\n".join(said)
@@ -77,8 +77,17 @@ def _argv(arguments: Sequence[str], settings: PackageSettings) -> list[str]:
     return [uv_program(), *arguments, *(settings.uv_options() if reads_indexes else ())]
 
 
-def _environment(settings: PackageSettings, torch_backend: str | None) -> dict[str, str]:
+# A question is asked twice at most, so that an index that cannot be reached is told in under 10 s; with
+# uv's own three retries and 10 s a connection it took 47 s. Downloads keep uv's patience.
+_QUESTION = {"UV_HTTP_CONNECT_TIMEOUT": "3", "UV_HTTP_RETRIES": "1"}
+
+
+def _environment(
+    arguments: Sequence[str], settings: PackageSettings, torch_backend: str | None
+) -> dict[str, str]:
     environment = settings.uv_environment()
+    if tuple(arguments[:2]) == ("pip", "compile"):
+        environment = _QUESTION | environment
     if torch_backend is not None:
         environment["UV_TORCH_BACKEND"] = torch_backend
     return environment

@@ -214,11 +214,19 @@ def test_twenty_megabytes_at_once_are_all_in_the_log(place: Place) -> None:
     assert hashlib.sha256(printed(record)).digest() == wanted.digest()
 
 
-def test_a_training_that_deletes_its_log_loses_none_of_it(place: Place) -> None:
-    script = """
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "shutil.rmtree('logs')",
+        "shutil.rmtree(os.path.realpath(os.path.join(os.environ['REPROKIT_RUN_DIR'], 'logs')))",
+        "os.unlink(os.path.join(os.environ['REPROKIT_RUN_DIR'], 'logs'))",
+    ],
+)
+def test_a_training_that_deletes_its_log_loses_none_of_it(place: Place, deed: str) -> None:
+    script = f"""
 import os, shutil
 print("before")
-shutil.rmtree(os.path.join(os.environ["REPROKIT_RUN_DIR"], "logs"))
+{deed}
 print("after")
 """
     record = place.run(place.project("deletes", script))
@@ -226,23 +234,31 @@ print("after")
     assert printed(record) == b"before\nafter\n"
 
 
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "os.rmdir('outputs'); os.symlink(outside, 'outputs')",
+        "run = os.environ['REPROKIT_RUN_DIR']; "
+        "os.unlink(f'{run}/outputs'); os.symlink(outside, f'{run}/outputs')",
+    ],
+)
 def test_a_link_in_place_of_the_outputs_is_recorded_and_never_followed(
-    place: Place, tmp_path: Path
+    place: Place, tmp_path: Path, deed: str
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").write_text("p")
     script = f"""
 import os
-outputs = os.path.join(os.environ["REPROKIT_RUN_DIR"], "outputs")
-os.rmdir(outputs)
-os.symlink({str(outside)!r}, outputs)
+outside = {str(outside)!r}
+{deed}
 open("stray", "w").write("s")
 """
     record = place.run(place.project("leads", script))
     assert record["state"] == "completed"
     assert [path.name for path in outside.iterdir()] == ["precious"]
-    assert (record["folder"] / "outputs").is_symlink()
+    links = [path for path in record["folder"].rglob("outputs") if path.is_symlink()]
+    assert [link.readlink() for link in links] == [outside]
     assert [path.read_text() for path in record["folder"].rglob("stray") if path.is_file()] == ["s"]
 
 

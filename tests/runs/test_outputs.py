@@ -7,7 +7,7 @@ import pytest
 
 from reprokit.layout import RunPaths
 from reprokit.runs import outputs
-from tests.conftest import Place
+from tests.conftest import Place, git
 
 
 @pytest.fixture
@@ -112,3 +112,43 @@ def test_a_stray_whose_name_is_no_text_is_kept(place: Place) -> None:
     folder = place.run(place.project("bytes", script))["folder"]
     stray = folder / "outputs" / "stray" / "projects" / "bytes"
     assert os.listdir(os.fsencode(stray)) == [b"\xff\xfe"]
+
+
+def test_what_git_tracks_in_a_kept_folder_is_code(place: Place) -> None:
+    config = place.project("coded", "import debug.tool\nprint(debug.tool.NAME)\n")
+    tool = config.parent / "debug" / "tool.py"
+    tool.parent.mkdir()
+    tool.write_text("NAME = 'tracked'\n")
+    git(place.root, "add", "-A")
+    git(place.root, "commit", "-qm", "tool")
+    (tool.parent / "dump.bin").write_bytes(b"of an earlier run")
+    record = place.run(config)
+    assert record["state"] == "completed"
+    assert (record["folder"] / "logs" / "output.log").read_text() == "tracked\n"
+    assert not (record["folder"] / "debug" / "dump.bin").exists()
+
+
+def test_a_script_may_delete_and_remake_its_output_folders(place: Place) -> None:
+    script = """
+import os, shutil
+for name in ("outputs", "logs", "checkpoints"):
+    shutil.rmtree(name)
+    print("gone", name)
+os.makedirs("outputs")
+open("outputs/result", "w").write("42")
+"""
+    record = place.run(place.project("remakes", script))
+    folder = record["folder"]
+    assert record["state"] == "completed"
+    assert (folder / "outputs" / "result").read_text() == "42"
+    assert (folder / "logs" / "output.log").read_text() == "gone outputs\ngone logs\ngone checkpoints\n"
+    assert not any((folder / name).is_symlink() for name in ("outputs", "logs", "checkpoints"))
+
+
+def test_outputs_can_be_watched_in_the_run_folder_while_it_runs(place: Place) -> None:
+    script = """
+import os
+open("outputs/early", "w").write("x")
+assert os.path.exists(os.path.join(os.environ["REPROKIT_RUN_DIR"], "outputs", "early"))
+"""
+    assert place.run(place.project("early", script))["state"] == "completed"

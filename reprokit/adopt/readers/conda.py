@@ -20,6 +20,7 @@ _SPEC = re.compile(
 )
 # conda's exact `1.21.2` is `=1.21.2` here: with three numbers no other release begins like it.
 _WHOLE = 3
+_LONGEST = 300
 
 
 def read(file: str, text: str) -> Reading:
@@ -57,7 +58,7 @@ def _entry(node: Node, file: str) -> Reading:
     if isinstance(node.value, dict):
         return _pip(node.value.get("pip"), file)
     where = Where(file, node.line)
-    matched = _SPEC.fullmatch(node.raw.strip()) if len(node.raw) <= lines.MAX_LINE else None
+    matched = _SPEC.fullmatch(node.raw.strip()) if len(node.raw) <= _LONGEST else None
     if matched is None:
         return _said(file, Note("skipped", f"`{shown(node.raw)}` is no package of conda", where))
     version = (matched["version"] or "").strip()

@@ -1,6 +1,7 @@
 """One requirement as people write it -> a `Need`, a build of torch, or the reason why it is neither."""
 
 import re
+from collections.abc import Sized
 from urllib.parse import unquote
 
 from reprokit.adopt.model import Claim, Need, Note, Where
@@ -9,6 +10,7 @@ from reprokit.stacks.requirements import normalise
 from reprokit.strictyaml import shown
 
 MAX_LINE = 2_000
+MAX_REQUIREMENTS = 5_000
 TORCH_FAMILY = frozenset(("torch", "torchvision", "torchaudio", "torchtext", "torchdata"))
 _BUILD = re.compile(r"/whl/(?:nightly/)?(cu\d{2,3}|cpu)\b")
 _LOCAL_BUILD = re.compile(r"\+(cu\d{2,3}|cpu)\b")
@@ -16,6 +18,16 @@ _LOCAL_BUILD = re.compile(r"\+(cu\d{2,3}|cpu)\b")
 
 class Unreadable(ValueError):  # noqa: N818 - a signal between readers: the file is noted and skipped
     """A file does not hold what its name promises."""
+
+
+def bounded(items: Sized) -> None:
+    """Refuse more requirements than any project has.
+
+    Raises:
+        Unreadable: there are more.
+    """
+    if len(items) > MAX_REQUIREMENTS:
+        raise Unreadable(f"it has more than {MAX_REQUIREMENTS:,} requirements")
 
 
 def requirement(text: str, where: Where) -> Need | Note:

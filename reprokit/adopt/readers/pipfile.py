@@ -18,6 +18,7 @@ def read(file: str, text: str) -> Reading:
         Unreadable: it is no TOML.
     """
     document, places = toml.parse(text), toml.Places(file, text)
+    lines.bounded(toml.table(document, "packages"))
     answers = [
         poetry_need(name, value, places.key(name, table="packages"))
         for name, value in toml.table(document, "packages").items()
@@ -48,6 +49,7 @@ def read_lock(file: str, text: str) -> Reading:
     pins = toml.table(document, "default")
     if not pins:
         raise lines.Unreadable("it pins nothing under `default`")
+    lines.bounded(pins)
     numbers = _lines_of(text)
     answers = [
         poetry_need(name, pin, Where(file, numbers.get(name, 0))) for name, pin in pins.items()

@@ -34,7 +34,9 @@ def read(file: str, text: str) -> Reading:
 def _project(document: dict[str, Any], places: toml.Places) -> Iterator[Need | Note]:
     project = toml.table(document, "project")
     start = places.key("dependencies", table="project")
-    for text in toml.strings(project.get("dependencies")):
+    wanted = toml.strings(project.get("dependencies"))
+    lines.bounded(wanted)
+    for text in wanted:
         yield lines.requirement(text, places.text(text, after=start))
     if "dependencies" in toml.strings(project.get("dynamic")):
         where = places.key("dynamic", table="project")
@@ -43,6 +45,7 @@ def _project(document: dict[str, Any], places: toml.Places) -> Iterator[Need | N
 
 def _poetry(document: dict[str, Any], places: toml.Places) -> Iterator[Need | Note]:
     wanted = toml.table(document, "tool", "poetry", "dependencies")
+    lines.bounded(wanted)
     for name, value in wanted.items():
         if name != "python":
             where = places.key(name, table="tool.poetry.dependencies")

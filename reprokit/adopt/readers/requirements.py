@@ -16,7 +16,6 @@ Fetch = Callable[[str], str | None]
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"(--?[A-Za-z][A-Za-z-]*)(?:\s*=\s*|\s+|(?<=^-\w))(.*)")
-_PER_LINE = re.compile(r"\s+--(?:hash|global-option|install-option|config-settings)\b.*$")
 INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links")
 
 
@@ -64,6 +63,8 @@ def _lines(
     given: Iterable[tuple[Where, str]], fetch: Fetch, found: _Found, into: list[Need]
 ) -> None:
     for where, line in given:
+        if len(into) >= lines.MAX_REQUIREMENTS:
+            raise lines.Unreadable(f"it has more than {lines.MAX_REQUIREMENTS:,} requirements")
         if line.startswith("-"):
             _option(line, where, fetch, found, into)
         else:
@@ -86,7 +87,8 @@ def _logical(file: str, text: str) -> Iterator[tuple[Where, str]]:
 
 
 def _requirement(line: str, where: Where, found: _Found, into: list[Need]) -> None:
-    line = _PER_LINE.sub("", line)
+    # What follows are options of this line: hashes, build settings.
+    line = " ".join(line.split()).partition(" --")[0]
     if "://" in line.split("@")[0]:
         wheel = lines.from_wheel(line, where)
         address = shown(without_credentials(line))

@@ -55,6 +55,7 @@ def _requirements(value: object, where: Where) -> Iterator[Need | Note]:
         text = "`install_requires` is computed when setup.py runs, and it is not run"
         yield Note("unknown", text, where)
         return
+    lines.bounded(texts)
     for text in texts:
         yield lines.requirement(text, where)
 
@@ -99,6 +100,7 @@ def read_cfg(file: str, text: str) -> Reading:
 
     said = parser.get("options", "install_requires", fallback="")
     texts = [line.strip() for line in said.splitlines() if line.strip()]
+    lines.bounded(texts)
     dynamic = [text for text in texts if text.startswith("file:")]
     answers = [lines.requirement(text, place(text)) for text in texts if text not in dynamic]
     python = parser.get("options", "python_requires", fallback="").strip()

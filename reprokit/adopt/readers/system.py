@@ -80,7 +80,7 @@ def _instructions(file: str, text: str) -> Iterator[tuple[Where, str, str]]:
 
 def _filled(text: str, arguments: dict[str, str]) -> str:
     return re.sub(
-        r"\$\{?(\w+)(?::-([^}]*))?\}?",
+        r"\$\{?(\w+)(?::-([^}$]*))?\}?",
         lambda found: arguments.get(found[1]) or found[2] or found[0],
         text,
     )

@@ -9,7 +9,7 @@ from reprokit.adopt.readers.lines import Unreadable
 
 # tomllib walks all levels of a key for each of its parts: a key of thousands takes minutes.
 _MAX_DOTS = 48
-_COMMENT = re.compile(r"(?m)^\s*#.*$")
+_COMMENT = re.compile(r"(?m)^[ \t]*#.*$")
 _HEADING = re.compile(r"\s*\[\[?([^\[\]]+)\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+|\"[^\"]+\"|'[^']+')\s*=")
 _QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
