@@ -99,7 +99,6 @@ class Bench:
         argv += ["--secret", f"id=index,src={self.root / 'index'}"]
         if certificates := read_settings().cert:
             argv += ["--secret", f"id=ca,src={certificates}"]
-        shutil.copytree(self.root / "wheels", self.root / "all-wheels", dirs_exist_ok=True)
         run([*argv, str(self.by_hand)])
 
 
@@ -156,7 +155,10 @@ def _lay_out(made: Bench) -> None:
                 shutil.copy(wheel, made.root / "all-wheels")
     run(["git", "init", "-q", str(lab)])
     made.change_code(0)
-    made.change_package(0)
+    # All versions beforehand: a new file in the folder of wheels would make the heavy layer anew, by hand.
+    for number in range(PAIRS + 1):
+        made.change_package(PAIRS - number)
+    shutil.copytree(made.root / "wheels", made.root / "all-wheels", dirs_exist_ok=True)
 
 
 def seconds(job: Callable[[], None]) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reprokit import files, layout, source
-from reprokit.config import load_config
+from reprokit.config import ProjectConfig, load_config
 from reprokit.engines import engine_named
 from reprokit.engines.base import Engine, Handle, Launch
 from reprokit.engines.kit import ensure_kit
@@ -105,8 +105,12 @@ def _prepared(
         watcher.notice(f"engine {name}: {reason}")
     engine = engine_named(name)
     if request.engine == "auto" and engine.unenforced:
-        watcher.notice(f"it cannot limit {', '.join(engine.unenforced)}: those are the machine's own")
+        watcher.notice(
+            f"it cannot limit {', '.join(engine.unenforced)}: those are the machine's own"
+        )
     engine.check(config.resources)
+    if config.resources.gpus:
+        _need_runnable(workspace, config, name)
     environment = provide(workspace, config, project, name, watcher.building)
     located = {key: item.locate(project, workspace.root) for key, item in config.data.items()}
     data = _manifests(located, workspace.store)
@@ -147,6 +151,23 @@ def _prepared(
         engine.abandon(store.published(hidden))
         if hidden.root.exists():
             _vanish(workspace, hidden)
+
+
+def _need_runnable(workspace: Workspace, config: ProjectConfig, engine: str) -> None:
+    """Refuse, before anything is built, a stack that cannot run on this machine's GPUs.
+
+    Raises:
+        MachineError: the facts say so; the nearest stack that can is named.
+    """
+    from reprokit.machine.look import here
+    from reprokit.plan import stack_name
+    from reprokit.stacks.compatibility import need_runnable
+    from reprokit.stacks.model import load_stack
+    from reprokit.subject import shipped
+
+    stack = load_stack(workspace.root, stack_name(config))
+    gpus = config.resources.gpus
+    need_runnable(stack, here(), gpus=gpus, engine=engine, shipped=shipped(workspace))
 
 
 def _vanish(workspace: Workspace, hidden: RunPaths) -> None:

@@ -89,7 +89,9 @@ def test_the_snapshot_was_observed_in_the_environment(digits: dict[str, Any]) ->
     assert "reprokit-lab" not in installed
     kernel = layers["driver"]["kernel"]["release"]
     assert kernel == os.uname().release
-    expected = "/opt/venv" if digits["engine"] == "docker" else digits["run"]["environment"]["location"]
+    expected = (
+        "/opt/venv" if digits["engine"] == "docker" else digits["run"]["environment"]["location"]
+    )
     assert layers["python"]["prefix"] == expected
 
 
@@ -133,7 +135,13 @@ def test_show_tells_it_all(digits: dict[str, Any], clone: Place) -> None:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     shown = clone("show", digits["run"]["id"], env=environment)
     assert shown.code == 0
-    for word in ("completed", "test accuracy", "2.13.0+cpu", "seed", digits["source"]["commit"][:12]):
+    for word in (
+        "completed",
+        "test accuracy",
+        "2.13.0+cpu",
+        "seed",
+        digits["source"]["commit"][:12],
+    ):
         assert word in shown.stdout
 
 
@@ -194,7 +202,15 @@ def test_a_script_that_knows_nothing_of_us_is_seeded_from_outside(
     clone: Place, shared_home: Path
 ) -> None:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "REPROKIT_HOME": str(shared_home)}
-    words = ["run", "projects/plain/config.yaml", "--engine", "venv", "--json", "-o", "params.epochs=3"]
+    words = [
+        "run",
+        "projects/plain/config.yaml",
+        "--engine",
+        "venv",
+        "--json",
+        "-o",
+        "params.epochs=3",
+    ]
     logs = []
     for seed in (1, 1, 2):
         answer = clone(*words, "--seed", str(seed), env=environment)

@@ -13,8 +13,8 @@ from reprokit.errors import MachineError
 from reprokit.values import replace
 
 if TYPE_CHECKING:
-    from reprokit.machine.model import Machine
     from reprokit.stacks.compatibility import Report
+    from reprokit.stacks.machine import Machine
     from reprokit.stacks.nearest import Candidate
     from reprokit.subject import Subject
 
@@ -49,10 +49,10 @@ def check(
     """Check a stack (see HELP)."""
     from reprokit.engines import checked_name
     from reprokit.environments.provide import choose_engine
-    from reprokit.machine.room import room_for
     from reprokit.stacks.compatibility import examine
     from reprokit.stacks.nearest import nearest
     from reprokit.stacks.resolution import resolve_file
+    from reprokit.stacks.room import room_for
     from reprokit.subject import shipped, subject
 
     output = Output(json, quiet, verbose)
@@ -76,7 +76,7 @@ def check(
 
 
 def _machine(names: tuple[str, ...], driver: str | None, engine: str, gpus: int) -> "Machine":
-    from reprokit.machine import model
+    from reprokit.stacks import machine as model
 
     if names:
         return model.described(names, driver)

@@ -67,7 +67,10 @@ def _what(details: dict[str, Any]) -> list[tuple[str, str]]:
         ("params", "  ".join(f"{key}={value}" for key, value in plan["params"].items()) or "-"),
         ("seed", f"{plan['seed']} ({plan['determinism']})"),
         ("code", f"{commit} on {source['branch'] or 'no branch'}{dirty}"),
-        *(("data", f"{name} {facts['digest']}") for name, facts in details["data"]["datasets"].items()),
+        *(
+            ("data", f"{name} {facts['digest']}")
+            for name, facts in details["data"]["datasets"].items()
+        ),
         ("engine", f"{run['engine']['name']} ({run['engine']['reason']})"),
         ("environment", run["environment"]["id"]),
         ("folder", details["folder"]),

@@ -181,7 +181,9 @@ class _Waiting:
             os.write(self.word, b"go")
         except BrokenPipeError as error:
             raise MachineError(
-                "no-supervisor", "the environment's interpreter does not work", where=str(paths.supervisor_log)
+                "no-supervisor",
+                "the environment's interpreter does not work",
+                where=str(paths.supervisor_log),
             ) from error
         finally:
             os.close(self.word)

@@ -1,5 +1,5 @@
 """What a machine is, as far as a stack asks: this one (`here`), or one that is only described."""
 
-from reprokit.machine.model import Card, Machine
+from reprokit.stacks.machine import Card, Machine
 
 __all__ = ["Card", "Machine"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from reprokit import layout
 from reprokit.inside.layers import _nvml
-from reprokit.machine.model import Card, Machine, with_kinds
+from reprokit.stacks.machine import Card, Machine, with_kinds
 
 PLATFORMS = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 KERNEL = Path("/proc/sys/kernel/osrelease")

@@ -110,7 +110,7 @@ def _keep_folders(paths: RunPaths) -> None:
     plan = files.read_json(paths.plan)
     for name in outermost(plan["keep"]):
         kept, seen = paths.root / name, paths.work / plan["cwd"] / name
-        ours = kept.is_symlink() and os.readlink(kept) == _way(kept, seen)
+        ours = kept.is_symlink() and str(kept.readlink()) == _way(kept, seen)
         if os.path.lexists(kept) and not ours:
             continue
         kept.unlink(missing_ok=True)

@@ -4,8 +4,7 @@
 # ruff: noqa: PTH118
 
 import os
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from reprokit.source.blobs import unreadable
 from reprokit.source.listing import Survey, excluder, file_mode

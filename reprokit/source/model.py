@@ -176,9 +176,7 @@ class LeftOut:
         return LeftOut(_within(self.always, folder), _within(self.untracked, folder))
 
 
-def _within(
-    paths: tuple[PurePosixPath, ...], folder: PurePosixPath
-) -> tuple[PurePosixPath, ...]:
+def _within(paths: tuple[PurePosixPath, ...], folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
     return tuple(path.relative_to(folder) for path in paths if path.is_relative_to(folder))
 
 

@@ -114,9 +114,7 @@ def submodules(gathered: Gathered, entries: Mapping[bytes, Entry]) -> dict[bytes
     return result
 
 
-def _part(
-    base: bytes, repository: git.Repository, recorded: str | None, left_out: LeftOut
-) -> Part:
+def _part(base: bytes, repository: git.Repository, recorded: str | None, left_out: LeftOut) -> Part:
     inside = left_out.within(PurePosixPath(os.fsdecode(base)))
     listing = list_paths(repository, inside)
     return Part(base, repository, recorded, inside, listing, survey(repository, listing))

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from reprokit.errors import MachineError, Problem
-from reprokit.machine.model import Card, Machine
-from reprokit.machine.room import Room
 from reprokit.stacks import surroundings
 from reprokit.stacks.facts import lookup
 from reprokit.stacks.facts.lookup import at_least, numbers
 from reprokit.stacks.facts.rows import Build, Kernels, MinorVersion, Toolkit
 from reprokit.stacks.findings import Finding, Verdict, overall
+from reprokit.stacks.machine import Card, Machine
 from reprokit.stacks.model import Stack
 from reprokit.stacks.resolution import ResolvedStack, minimum_driver, resolve_stack
+from reprokit.stacks.room import Room
 from reprokit.values import dataclass
 
 

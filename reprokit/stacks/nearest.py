@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reprokit.machine.model import Machine
 from reprokit.stacks.compatibility import accelerated
 from reprokit.stacks.facts import load, lookup
 from reprokit.stacks.facts.lookup import numbers
 from reprokit.stacks.facts.rows import Build
 from reprokit.stacks.findings import Verdict, overall
+from reprokit.stacks.machine import Machine
 from reprokit.stacks.model import Stack
 from reprokit.stacks.resolution import ResolvedStack
 from reprokit.values import dataclass

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from reprokit.machine.model import Machine
-from reprokit.machine.room import Room
 from reprokit.stacks.facts import lookup
 from reprokit.stacks.facts.lookup import at_least, numbers
 from reprokit.stacks.facts.rows import Build, Contents, Image
 from reprokit.stacks.findings import Finding
+from reprokit.stacks.machine import Machine
 from reprokit.stacks.resolution import ResolvedStack
+from reprokit.stacks.room import Room
 
 # PEP 513, 571, 599: what the older platform tags ask for; newer ones say it themselves.
 _GLIBC = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}

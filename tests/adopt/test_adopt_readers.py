@@ -145,14 +145,23 @@ def test_versions_of_poetry_in_the_words_of_pep_440(version: str, specifier: str
 
 
 def test_poetry_extras_and_markers_are_kept() -> None:
-    text = '[tool.poetry.dependencies]\nx = {version = "^1", extras = ["a"], markers = "os_name == \'posix\'"}\ny = {git = "https://x"}\nz = {version = "1", optional = true}\n'
+    text = """[tool.poetry.dependencies]
+x = {version = "^1", extras = ["a"], markers = "os_name == 'posix'"}
+y = {git = "https://x"}
+z = {version = "1", optional = true}
+"""
     reading = pyproject.read("pyproject.toml", text)
     assert asked(reading) == ['x[a]<2,>=1 ; os_name == "posix"']
     assert [str(note.where) for note in reading.notes] == ["pyproject.toml:3", "pyproject.toml:4"]
 
 
 def test_setup_py_is_read_where_it_spells_things_out() -> None:
-    text = "NEEDS = ['torch>=1', 'numpy']\nfrom setuptools import setup\nsetup(\n  install_requires=NEEDS,\n  python_requires='>=3.8')\n"
+    text = """NEEDS = ['torch>=1', 'numpy']
+from setuptools import setup
+setup(
+    install_requires=NEEDS,
+    python_requires='>=3.8')
+"""
     reading = setuppy.read("setup.py", text)
     assert asked(reading) == ["torch>=1", "numpy"]
     assert [str(need.where) for need in reading.needs] == ["setup.py:4", "setup.py:4"]
@@ -181,11 +190,14 @@ def test_setup_cfg() -> None:
 
 
 def test_a_dockerfile_with_arguments_stages_and_installs() -> None:
-    text = (
-        "ARG V=2.1.2\nFROM pytorch/pytorch:${V}-cuda12.1-cudnn8-runtime AS base\n"
-        "RUN apt-get update && apt-get install -y \\\n  # a comment\n  libgl1=1.* ffmpeg; pip install --no-cache-dir tqdm==4.1 'numpy<2' -r x.txt\n"
-        "FROM base\nRUN pip3 install --extra-index-url https://download.pytorch.org/whl/cu121 einops\n"
-    )
+    text = """ARG V=2.1.2
+FROM pytorch/pytorch:${V}-cuda12.1-cudnn8-runtime AS base
+RUN apt-get update && apt-get install -y \\
+  # a comment
+  libgl1=1.* ffmpeg; pip install --no-cache-dir tqdm==4.1 'numpy<2' -r x.txt
+FROM base
+RUN pip3 install --extra-index-url https://download.pytorch.org/whl/cu121 einops
+"""
     reading = system.read_dockerfile("Dockerfile", text)
     assert asked(reading) == ["torch==2.1.2", "tqdm==4.1", "numpy<2", "einops"]
     assert [claim.value for claim in reading.builds] == ["cu121", "cu121"]
@@ -217,9 +229,19 @@ def test_a_pipfile_lock_names_lines() -> None:
 
 @pytest.mark.parametrize(("python", "numpy"), [("3.10", "2.2.6"), ("3.12", "2.3.1")])
 def test_a_lock_of_uv_gives_each_python_its_own_versions(python: str, numpy: str) -> None:
-    fork = '[[package]]\nname = "numpy"\nversion = "{}"\nsource = {{ registry = "x" }}\nresolution-markers = ["python_full_version {} \'3.11\'"]\n'
-    text = fork.format("2.2.6", "<") + fork.format("2.3.1", ">=")
-    text += '[[package]]\nname = "own"\nversion = "1"\nsource = { editable = "." }\ndependencies = [{ name = "numpy" }]\n'
+    fork = """[[package]]
+name = "numpy"
+version = "{}"
+source = {{ registry = "x" }}
+resolution-markers = ["python_full_version {} '3.11'"]
+"""
+    own = """[[package]]
+name = "own"
+version = "1"
+source = { editable = "." }
+dependencies = [{ name = "numpy" }]
+"""
+    text = fork.format("2.2.6", "<") + fork.format("2.3.1", ">=") + own
     graph = uvlock.read("uv.lock", text).graph
     assert graph is not None
     assert [need.line for need in graph.needs(Target(python))] == [f"numpy=={numpy}"]

@@ -238,8 +238,7 @@ print("after")
     "deed",
     [
         "os.rmdir('outputs'); os.symlink(outside, 'outputs')",
-        "run = os.environ['REPROKIT_RUN_DIR']; "
-        "os.unlink(f'{run}/outputs'); os.symlink(outside, f'{run}/outputs')",
+        "run = os.environ['REPROKIT_RUN_DIR'] + '/outputs'; os.unlink(run); os.symlink(outside, run)",
     ],
 )
 def test_a_link_in_place_of_the_outputs_is_recorded_and_never_followed(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reprokit.errors import ConfigError
-from reprokit.machine.model import Card, described
+from reprokit.stacks.machine import Card, described
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOK = "import json; from reprokit.machine.look import here; print(json.dumps(here().document()))"

@@ -141,7 +141,9 @@ open("outputs/result", "w").write("42")
     folder = record["folder"]
     assert record["state"] == "completed"
     assert (folder / "outputs" / "result").read_text() == "42"
-    assert (folder / "logs" / "output.log").read_text() == "gone outputs\ngone logs\ngone checkpoints\n"
+    assert (
+        folder / "logs" / "output.log"
+    ).read_text() == "gone outputs\ngone logs\ngone checkpoints\n"
     assert not any((folder / name).is_symlink() for name in ("outputs", "logs", "checkpoints"))
 
 

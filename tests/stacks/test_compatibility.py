@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from reprokit.errors import MachineError
-from reprokit.machine.model import Card, Machine, described
-from reprokit.machine.room import Room
 from reprokit.stacks.compatibility import Report, examine, need_runnable
 from reprokit.stacks.findings import Finding
+from reprokit.stacks.machine import Card, Machine, described
 from reprokit.stacks.model import BaseImage, Stack
 from reprokit.stacks.resolution import resolve_stack
+from reprokit.stacks.room import Room
 
 PLAIN = "python:3.11-slim-bookworm"
 H100 = Card("NVIDIA H100 80GB HBM3", "9.0", "datacenter")

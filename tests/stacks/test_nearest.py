@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reprokit.machine.model import Machine, described
+from reprokit.stacks.machine import Machine, described
 from reprokit.stacks.model import BaseImage, Stack
 from reprokit.stacks.nearest import TRUST, Candidate, nearest
 from reprokit.stacks.resolution import resolve_stack

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reprokit.machine.room import Room, room_for
 from reprokit.stacks.requirements import Pin
+from reprokit.stacks.room import Room, room_for
 
 
 def installed(home: Path, name: str, version: str, *sizes: int | str) -> None:
