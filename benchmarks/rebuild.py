@@ -40,7 +40,7 @@ MOUNTS = (
 BY_HAND = "\n".join(
     [
         "FROM {image}",
-        "ENV PATH=/opt/venv/bin:$PATH VIRTUAL_ENV=/opt/venv",
+        "ENV PATH=/opt/venv/bin:$PATH VIRTUAL_ENV=/opt/venv BENCHMARK={name}",
         MOUNTS.replace("{lock}", "heavy.txt").replace(
             "{first}", "/uv/uv venv -q --python 3.11 /opt/venv && "
         ),
@@ -140,7 +140,9 @@ def _lay_out(made: Bench) -> None:
     pins = read(stack_lock_path(lab, "cpu")).pins
     (made.by_hand / "heavy.txt").write_text(render_pins(pins))
     image = "python:3.11-slim-bookworm"
-    (made.by_hand / "Dockerfile").write_text(BY_HAND.replace("{image}", image))
+    # A name of its own for each call: what an earlier one left in the builder's cache may lack its parent by now.
+    text = BY_HAND.replace("{image}", image).replace("{name}", made.root.name)
+    (made.by_hand / "Dockerfile").write_text(text)
     told = read_settings().uv_environment()
     names = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_STRATEGY")
     lines = [f"export {name}='{told[name]}'\n" for name in names if told.get(name)]

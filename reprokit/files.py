@@ -12,6 +12,7 @@ from typing import Any
 
 from reprokit.errors import LockedError, MachineError
 from reprokit.inside import files as inside_files
+from reprokit.inside.removal import remove_tree
 
 CHUNK = 1 << 20
 
@@ -109,14 +110,12 @@ def drop_private_folder(folder: Path) -> None:
     Its path comes from a record, which is only data: nothing but a folder of such a name and place, of this user,
     is removed.
     """
-    import shutil
-
     if folder.parent != _temporary().absolute() or not folder.name.startswith("reprokit-"):
         return
     with suppress(OSError):
         facts = folder.lstat()
         if stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid():
-            shutil.rmtree(folder)
+            remove_tree(str(folder))
 
 
 def _temporary() -> Path:

@@ -5,7 +5,6 @@ and the engine starts it.
 """
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from reprokit.engines.kit import ensure_kit
 from reprokit.environments.provide import Environment, choose_engine, provide
 from reprokit.errors import ReproKitError
 from reprokit.inside import ending
+from reprokit.inside.removal import remove_tree
 from reprokit.layout import RunPaths
 from reprokit.plan import Plan, make_plan, refuse_secrets
 from reprokit.runs import store
@@ -173,7 +173,7 @@ def _need_runnable(workspace: Workspace, config: ProjectConfig, engine: str) -> 
 def _vanish(workspace: Workspace, hidden: RunPaths) -> None:
     """Undo the preparation of a run that was not started; its folder goes last: a death leaves it to be found."""
     source.forget(workspace.root, store.hidden_id(hidden))
-    shutil.rmtree(hidden.root, ignore_errors=True)
+    remove_tree(str(hidden.root))
 
 
 def command(prepared: Ready) -> list[str]:

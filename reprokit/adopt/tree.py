@@ -69,11 +69,8 @@ class Tree:
 
     def named(self, *names: str) -> Iterator[str]:
         """The files of these paths that are there, in the order of `names`."""
-        yield from (name for name in names if name in self._known)
-
-    @property
-    def _known(self) -> frozenset[str]:
-        return frozenset(self.files)
+        known = frozenset(self.files)
+        yield from (name for name in names if name in known)
 
 
 # `pip freeze > requirements.txt` in a Windows PowerShell writes UTF-16.

@@ -6,11 +6,11 @@ with the probe and the core that it had.
 
 import hashlib
 import os
-import shutil
 from pathlib import Path
 
 from reprokit.files import exclusive
 from reprokit.inside.files import sync_folder
+from reprokit.inside.removal import remove_tree
 
 PACKAGE = Path(__file__).resolve().parent.parent
 HOOK = "inside/site/sitecustomize.py"
@@ -49,7 +49,7 @@ def _files() -> dict[str, bytes]:
 
 def _write(kit: Path, files: dict[str, bytes]) -> None:
     unfinished = kit.with_name(f".{kit.name}.new")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    remove_tree(str(unfinished))
     for name, data in files.items():
         path = unfinished / name
         path.parent.mkdir(parents=True, exist_ok=True)

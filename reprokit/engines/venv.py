@@ -5,7 +5,6 @@ the host's, and the record says so.
 """
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from reprokit.errors import MachineError
 from reprokit.files import is_locked, private_folder, read_json
 from reprokit.inside.ending import is_final
 from reprokit.inside.processes import boot, start_ticks
+from reprokit.inside.removal import remove_tree
 from reprokit.layout import RunPaths
 from reprokit.plan import need_gpus
 from reprokit.values import dataclass
@@ -64,7 +64,7 @@ class VenvEngine:
             child = self._spawn(launch, hidden, private, ear)
         except BaseException:
             os.close(word)
-            shutil.rmtree(private, ignore_errors=True)
+            remove_tree(str(private))
             raise
         finally:
             os.close(ear)

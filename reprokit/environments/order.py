@@ -134,7 +134,8 @@ def _stored(
                 capture(
                     workspace.root,
                     run_id=name,
-                    exclude=[*left_out, *(within / kept for kept in config.outputs.keep)],
+                    exclude=left_out,
+                    outputs=[within / kept for kept in config.outputs.keep],
                     archive=folder / "source.tar",
                 ),
                 folder,

@@ -21,7 +21,7 @@ if __package__ in (None, ""):
     # Run as a program under -I: our own package is beside us, not on the path.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from reprokit.inside import ending, files, processes
+from reprokit.inside import ending, files, processes, removal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
     order, *early = sys.argv[1:]
     if early and not _may_go(int(early[0])):
-        _remove(early[1])
+        removal.remove_tree(early[1])
         return 0
     return Supervisor(_order(order)).run()
 
@@ -185,7 +185,7 @@ class Supervisor:
 
     def _finish(self, state: str, end: dict[str, Any], usage: dict[str, float] | None) -> None:
         for folder in self.order.get("remove", ()):
-            _remove(folder)
+            removal.remove_tree(folder)
         ending.finish(self.run_dir, {"state": state, "exit": end, "usage": usage})
 
 
@@ -203,7 +203,7 @@ def _may_go(ear: int) -> bool:
     """
     import select
 
-    for name in ("json", "reprokit.inside.probe", "shutil"):
+    for name in ("json", "reprokit.inside.probe"):
         if select.select([ear], [], [], 0)[0]:
             break
         try:
@@ -212,12 +212,6 @@ def _may_go(ear: int) -> bool:
             _complain("%s cannot be imported" % name, error)
     with os.fdopen(ear, "rb") as stream:
         return bool(stream.read())
-
-
-def _remove(folder: str) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _spawn(argv: list[str], cwd: str, log: int, lock: int) -> int:

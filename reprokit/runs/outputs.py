@@ -7,11 +7,11 @@ In a container they are mounted from the run folder.
 
 import itertools
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reprokit import files
+from reprokit.inside.removal import remove_tree
 from reprokit.layout import RunPaths
 
 
@@ -33,6 +33,8 @@ def connect(paths: RunPaths, project: Path, keep: Iterable[str], *, link: bool) 
             # Relative, so that the run folder can still move before it starts.
             kept.symlink_to(_way(kept, seen))
         else:
+            import shutil
+
             shutil.copytree(seen, kept, symlinks=True, dirs_exist_ok=True)
 
 
@@ -90,7 +92,7 @@ def tidy(paths: RunPaths) -> None:
         from reprokit.source import stamps_path
 
         stamps_path(paths.work).unlink(missing_ok=True)
-    shutil.rmtree(_old(paths), ignore_errors=True)
+    remove_tree(str(_old(paths)))
 
 
 def is_tidy(paths: RunPaths) -> bool:

@@ -5,13 +5,13 @@
 
 import json
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from reprokit import process
 from reprokit.errors import IntegrityError, MachineError, NotFoundError
+from reprokit.inside.removal import remove_tree
 from reprokit.source import git
 from reprokit.source.archive import unpack
 from reprokit.source.model import Source
@@ -60,7 +60,7 @@ def materialise(source: Source, destination: Path) -> Path:
         _write(source, destination)
         _save_stamps(source, destination)
     except BaseException as error:
-        shutil.rmtree(destination, ignore_errors=True)
+        remove_tree(str(destination))
         if isinstance(error, OSError):
             text = f"the copy of the source cannot be written: {error.strerror or error}"
             raise MachineError("copy-failed", text, where=str(destination)) from error
@@ -146,7 +146,7 @@ def _check_out(source: Source, destination: Path) -> None:
         if done.code != 0:
             raise _not_written(source, done)
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        remove_tree(str(private))
 
 
 def _make_git_folder(folder: Path, *, sha256: bool) -> None:

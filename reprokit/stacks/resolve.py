@@ -215,6 +215,12 @@ def _pip_error(said: str, settings: PackageSettings) -> ConfigError | MachineErr
         (line for line in reversed(lines) if "ERROR" in line or "Error" in line),
         "pip-compile failed",
     )
+    if "no such option: --uploaded-prior-to" in said:
+        return MachineError(
+            "old-pip",
+            "the pip beside ReproKit is too old to ask an index as of a day",
+            hint="use `--resolver uv`, or `python -m pip install 'pip>=26.3,<27'`",
+        )
     if "ResolutionImpossible" in said or "conflict" in said:
         return ConfigError("no-solution", f"the requirements contradict one another: {cause}")
     return MachineError(

@@ -45,7 +45,7 @@ def test_a_stack_that_fits_exactly_is_taken(tmp_path: Path) -> None:
         ("torch==2.12.1+cpu\n", {}, "it has torch 2.13.0, cpu, Python 3.11"),
         ("torch==2.13.0\n", {}, "it has torch 2.13.0, cpu, Python 3.11"),
         ("torch==2.13.0+cpu\n", {".python-version": "3.12\n"}, "it has torch 2.13.0"),
-        ("torch==2.13.0+cpu\nnumpy<2\n", {}, "requirements.txt:2 asks for numpy<2"),
+        ("torch==2.13.0+cpu\nnumpy<2\n", {}, "it has numpy "),
         ("torch==2.13.0+cpu\n", {"apt.txt": "libgl1\n"}, "it lacks `libgl1`"),
     ],
 )
@@ -215,6 +215,6 @@ def test_an_adopted_repository_is_locked_and_runs(place: Place) -> None:
     assert "# as-of: 2026-10-01\n" in lock
     assert "tqdm==" in lock
     run = place.run(folder / "config.yaml")
-    assert run["state"] == "finished"
+    assert run["state"] == "completed"
     assert "steps 3" in (run["folder"] / "logs" / "output.log").read_text()
     assert (run["folder"] / "weights" / "value.pt").is_file()
