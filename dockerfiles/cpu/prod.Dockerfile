@@ -73,13 +73,14 @@ code() {
 
 "$@"
 # The time of whatever this layer wrote, and of nothing that lay there before. To look through all of the image, where
-# it is known what was written, takes longer than all else in a small layer.
+# it is known what was written, takes longer than all else in a small layer; what is mounted for it (/etc/hosts, the
+# caches) leaves its mark on the folders around, in some image stores.
 stamp() {
   find "$@" -xdev -newerct "@$start" -newermt "@$SOURCE_DATE_EPOCH" \
     -exec touch -hcd "@$SOURCE_DATE_EPOCH" {} + 2>/dev/null || true
 }
 stamp "$written"
-stamp / -maxdepth 0
+stamp / -maxdepth 2
 SH
 COPY <<'PY' /compile.py
 """Compile every module under a folder that has no byte code yet; its validity is its content, not a time.
@@ -94,7 +95,7 @@ from py_compile import PycInvalidationMode, compile
 CACHED = ".%s.pyc" % sys.implementation.cache_tag
 work = []
 for folder, below, names in os.walk(sys.argv[1]):
-    # One look a folder and not one a file: a small layer on top of torch takes half as long.
+    # One look a folder and not one a file: a small layer on top of torch waits for this.
     made = os.listdir(os.path.join(folder, "__pycache__")) if "__pycache__" in below else ()
     made = {name[: -len(CACHED)] for name in made if name.endswith(CACHED)}
     new = [name for name in sorted(names) if name.endswith(".py") and name[:-3] not in made]

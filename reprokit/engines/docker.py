@@ -7,7 +7,7 @@ once its end is in the record.
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from reprokit.config import Resources
@@ -59,10 +59,11 @@ class DockerEngine:
                 devices(self.client, resources.gpus)
 
     def prepare(self, launch: Launch, hidden: RunPaths) -> None:
-        """Nothing: a container is made of the whole launch."""
+        """Import the SDK beside the capture, which mostly waits for git; the container needs the whole launch."""
+        threading.Thread(target=_import_sdk).start()
 
     def abandon(self, paths: RunPaths) -> None:
-        """Nothing was prepared."""
+        """Nothing is to be undone."""
 
     def launch(self, launch: Launch, keep: Callable[[Handle], None]) -> None:
         """Create and start the container; a container that cannot start is removed again.
@@ -157,6 +158,12 @@ class DockerEngine:
             except docker.errors.APIError as error:
                 if error.status_code not in (404, 409):
                     raise
+
+
+def _import_sdk() -> None:
+    # Whoever needs it next is told if it cannot be imported.
+    with suppress(Exception):
+        import docker  # noqa: F401
 
 
 def container_config(client: Any, launch: Launch) -> dict[str, Any]:

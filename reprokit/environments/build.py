@@ -1,5 +1,6 @@
 """A project and a target -> its image, built if anything changed; or the proof that it builds the same twice."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from reprokit.config import ProjectConfig
 from reprokit.environments.image import ImageEnvironment, ImageOrder, Target, ensure, ready
 from reprokit.environments.order import drafted
 from reprokit.settings import base_images
+from reprokit.stacks.pipconfig import read_settings
 from reprokit.values import dataclass
 from reprokit.workspace import Workspace
 
@@ -63,10 +65,15 @@ def build_target(
         found = ready(order.env_id, order.stack.name, order.project, home=home, target=target)
         if found is not None:
             return Made(found, order, built=False)
+        with ThreadPoolExecutor(1) as pool:
+            # pip needs 0.25 s to say its settings; the code is laid out meanwhile.
+            settings = pool.submit(read_settings)
+            order = draft.complete()
         made = ensure(
-            draft.complete(),
+            order,
             home=home,
             base_images=base_images(workspace.base_images),
+            settings=settings.result(),
             on_step=on_step,
             on_bytes=on_bytes,
         )

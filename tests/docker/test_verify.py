@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def test_the_file_that_differs_is_named_with_what_differs(tiny: Tiny) -> None:
 
 
 @contextmanager
-def another_engine(folder: Path, *, containerd: bool) -> Iterator[str]:
+def another_engine(*, containerd: bool) -> Iterator[str]:
     """A second engine with a data root of its own, which never built anything; its address.
 
     It has a bridge of its own and leaves the firewall alone: else it would take the first one's network away.
@@ -69,7 +70,8 @@ def another_engine(folder: Path, *, containerd: bool) -> Iterator[str]:
     dockerd = shutil.which("dockerd")
     if dockerd is None or os.geteuid() != 0:
         pytest.skip("a second engine needs root and the program dockerd")
-    name = f"rk{os.getpid()}"
+    # A short path: a socket's name has 104 bytes at most. Each worker's engine has a network of its own.
+    folder, name = Path(tempfile.mkdtemp(prefix="rk")), f"rk{os.getpid()}"
     address = f"unix://{folder}/engine.sock"
     settings = {
         "data-root": str(folder / "data"),
@@ -81,10 +83,11 @@ def another_engine(folder: Path, *, containerd: bool) -> Iterator[str]:
         "ip6tables": False,
         "features": {"containerd-snapshotter": containerd},
     }
-    folder.mkdir()
     (folder / "daemon.json").write_text(json.dumps(settings))
     subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
-    subprocess.run(["ip", "addr", "add", "10.213.77.1/24", "dev", name], check=True)
+    subprocess.run(
+        ["ip", "addr", "add", f"10.213.{os.getpid() % 256}.1/24", "dev", name], check=True
+    )
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen(
             [dockerd, "--config-file", str(folder / "daemon.json")], stdout=log, stderr=log
@@ -122,12 +125,12 @@ def _unmount(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("containerd", [True, False], ids=["same-store", "other-store"])
 def test_another_engine_makes_the_same_image_or_the_same_content_in_another_store(
-    containerd: bool, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    containerd: bool, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tiny.build(tiny.order(), fresh=True)
     content = image_content(here.reference)
     own_store = "io.containerd.snapshotter.v1" in docker("info", "--format", "{{.DriverStatus}}")
-    with another_engine(tmp_path / "other", containerd=containerd) as address:
+    with another_engine(containerd=containerd) as address:
         base = subprocess.run(
             [DOCKER, "save", str(tiny.stack.image)], capture_output=True, check=True
         )

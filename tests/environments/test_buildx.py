@@ -71,6 +71,15 @@ def test_steps_are_told_as_they_begin_and_end() -> None:
     assert "== cached: [environment 1/2] FROM python" in log.getvalue()
 
 
+def test_bytes_on_their_way_are_told_where_their_total_is_known() -> None:
+    told: list[tuple[str, int, int]] = []
+    reader = Progress(io.StringIO(), lambda *_: None, lambda *amount: told.append(amount))
+    reader.take(line(vertexes=[{"digest": "a", "name": "[x 1/1] FROM y"}]))
+    reader.take(line(statuses=[{"id": "sha256:1", "vertex": "a", "current": 5, "total": 9}]))
+    reader.take(line(statuses=[{"id": "uv", "vertex": "a", "current": 5}]))
+    assert told == [("[x 1/1] FROM y", 5, 9)]
+
+
 def test_output_cut_anywhere_is_put_together_in_the_log() -> None:
     reader, log, _ = progress()
     data = "zwölf Ärger\nlast".encode()
