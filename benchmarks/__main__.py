@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import bed, docker_overhead, rebuild, run_overhead, second_run, startup
+from benchmarks import bed, check, docker_overhead, rebuild, run_overhead, second_run, startup
 
 ALL: dict[str, Callable[[bed.Bed], bool]] = {
     "startup": startup.benchmark,
     "run_overhead": run_overhead.benchmark,
     "second_run": second_run.benchmark,
+    "check": check.benchmark,
     "docker_overhead": docker_overhead.benchmark,
     "rebuild": lambda _: not bed.docker_answers() or rebuild.main() == 0,
 }
