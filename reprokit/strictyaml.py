@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reprokit import plainyaml
 from reprokit.errors import ConfigError
 from reprokit.suggest import did_you_mean
 from reprokit.yamltree import Mark, Node, Plain, Scalar
@@ -85,13 +84,7 @@ def parse(data: bytes, source: str) -> Node:
     if len(data) > MAX_BYTES:
         message = f"the file holds more than {MAX_BYTES:,} bytes"
         raise ConfigError("too-large", message, where=source, hint="keep data in other files")
-    text = _Text(_decoded(data, source), source)
-    return plainyaml.tree(text.text, source, text.resolved) or composed(text)
-
-
-def composed(text: "_Text") -> Node:
-    """The tree of a document that is not plain: PyYAML reads it."""
-    return _Composer(text).document()
+    return _Composer(_Text(_decoded(data, source), source)).document()
 
 
 def parse_value(text: str, source: str) -> Node:
