@@ -9,7 +9,15 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command line and exit with its code: the quickest way to do what the words ask for."""
+    """Run the command line and exit with its code; Ctrl-C while we are still being imported is one, too."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        os._exit(130)
+
+
+def _main() -> None:
+    """The quickest way to do what the words ask for."""
     words = sys.argv[1:]
     if words in (["--version"], ["-V"]):
         from reprokit import __version__

@@ -146,8 +146,8 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[int]:
     Raises:
         LockedError: another process holds it and `wait` is false.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:

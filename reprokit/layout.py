@@ -111,6 +111,12 @@ class RunPaths:
         return self.root / "observed"
 
     @property
+    def given(self) -> tuple[Path, ...]:
+        """The files that are whole before the training starts and that nobody changes afterwards."""
+        whole = (self.plan, self.config, self.source, self.data, self.requirements, self.dockerfile)
+        return (*whole, self.root / "source.tar")
+
+    @property
     def work(self) -> Path:
         """The materialised copy of the source that the training runs in."""
         return self.root / "work"

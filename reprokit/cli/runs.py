@@ -8,7 +8,10 @@ from reprokit.cli import options
 from reprokit.cli.place import here
 from reprokit.cli.render import Output, duration
 from reprokit.cli.times import ago, seconds_of
+from reprokit.errors import ConfigError
 from reprokit.runs.listing import list_runs
+from reprokit.runs.model import STATES
+from reprokit.suggest import did_you_mean
 
 HELP = """List runs, the latest last.
 
@@ -30,6 +33,10 @@ def runs(
 ) -> None:
     """List runs (see HELP)."""
     output = Output(json, quiet, verbose)
+    if state is not None and state not in STATES:
+        raise ConfigError(
+            "no-state", f"there is no state `{state}`", hint=did_you_mean(state, STATES)
+        )
     found = list_runs(here(workspace).store, project=project, state=state)[-last:]
     if json:
         output.document("reprokit/runs/1", {"runs": found})

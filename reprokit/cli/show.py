@@ -69,7 +69,7 @@ def _what(details: dict[str, Any]) -> list[tuple[str, str]]:
         ("code", f"{commit} on {source['branch'] or 'no branch'}{dirty}"),
         *(
             ("data", f"{name} {facts['digest']}")
-            for name, facts in details["data"]["datasets"].items()
+            for name, facts in details["data"].get("datasets", {}).items()
         ),
         ("engine", f"{run['engine']['name']} ({run['engine']['reason']})"),
         ("environment", run["environment"]["id"]),

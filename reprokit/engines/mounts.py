@@ -22,6 +22,8 @@ def of_run(launch: Launch) -> list[dict[str, Any]]:
     return [
         _bind(WORKSPACE, paths.work),
         _bind(RUN_DIR, paths.root, writable=True),
+        # What was meant is not the training's to change or delete.
+        *(_bind(f"{RUN_DIR}/{path.name}", path) for path in paths.given if path.exists()),
         *_given(launch),
         *(_bind(place, path, writable=True) for place, path in kept),
     ]

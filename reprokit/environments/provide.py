@@ -59,7 +59,7 @@ def choose_engine(name: str) -> tuple[str, str]:
     trouble = engine_trouble()
     if trouble is None:
         return "docker", "a Docker engine answers"
-    return "venv", f"no Docker engine: {trouble.reason}"
+    return "venv", trouble.reason
 
 
 def provide(

@@ -32,18 +32,27 @@ _OUT_OF_MEMORY = (
 )
 
 
-def finish(run_dir: str, end: dict[str, Any]) -> dict[str, Any]:
+def finish(
+    run_dir: str, end: dict[str, Any], known: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Write a run's end into its record, once; a record that is already final stays as it is.
 
     Args:
         run_dir: the run folder.
         end: `state`, `exit` and, where known, `usage`; the time is taken here.
+        known: the record as it was when the training started, for a training that deleted it.
 
     Returns:
         The record as it is on disk afterwards.
     """
     path = os.path.join(run_dir, "run.json")
-    record = files.read_json(path)
+    try:
+        record = files.read_json(path)
+    except (OSError, ValueError):
+        if known is None:
+            raise
+        os.makedirs(run_dir, exist_ok=True)
+        record = dict(known)
     if record.get("state") in FINAL:
         return record
     record.update(end)
@@ -52,12 +61,13 @@ def finish(run_dir: str, end: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def started(run_dir: str, process: dict[str, Any]) -> None:
-    """Write into the record that the training runs, and as which process."""
+def started(run_dir: str, process: dict[str, Any]) -> dict[str, Any]:
+    """Write into the record that the training runs, and as which process; the record as it is then."""
     path = os.path.join(run_dir, "run.json")
     record = files.read_json(path)
     record.update(state="running", started=now(), process=process)
     files.replace_json(path, record, durable=False)
+    return record
 
 
 def describe(
@@ -75,7 +85,7 @@ def describe(
         The state (`completed`, `stopped`, `failed`) and the `exit` object of the record: `code` (0-255 or
         null), `signal` (name or null), `reason` (stable word) and `message` (one line for people).
     """
-    name = _signal_name(-code if code < 0 else code - KILLED if code > KILLED else 0)
+    name = _signal_name(-code)
     known = {"code": code if code >= 0 else KILLED - code, "signal": name if code < 0 else None}
     if stopped:
         return "stopped", dict(known, reason="stopped", message="stopped by %s" % stopped)
@@ -129,7 +139,10 @@ def _failure(code: int, name: str | None, tail: bytes, *, out_of_memory: bool) -
         return "signal", "killed by " + name
     if kind:
         return "python-error", "%s: %s" % (kind, words) if words else kind
-    return "exit-code", "exit code %d" % code
+    hidden = _signal_name(code - KILLED) if code > KILLED else None
+    return "exit-code", "exit code %d" % code + (
+        ", which is what a shell says for %s" % hidden if hidden else ""
+    )
 
 
 def _last_exception(tail: bytes) -> tuple[str, str]:

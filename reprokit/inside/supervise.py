@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+DEFAULTS = (
+    *(signal.SIGPIPE, signal.SIGXFSZ),
+    *(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
+)
 LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
@@ -56,6 +60,7 @@ class Supervisor:
         )
         self.grace = float(order.get("stop_grace_s", 10.0))
         self.stopped: str | None = None
+        self.record: dict[str, Any] | None = None
 
     def run(self) -> int:
         """Start, probe, wait, record."""
@@ -65,7 +70,7 @@ class Supervisor:
         except OSError as error:
             return self._not_started(error)
         private = self.order.get("remove") or [None]
-        ending.started(self.run_dir, _identity(pid, private[0]))
+        self.record = ending.started(self.run_dir, _identity(pid, private[0]))
         if ending.stop_asked(self.run_dir):
             # Whoever asked did not know yet whom to signal.
             os.kill(os.getpid(), signal.SIGTERM)
@@ -76,7 +81,8 @@ class Supervisor:
         self._observe(snapshot)
         state, end = ending.describe(
             code,
-            self.stopped or ending.stop_asked(self.run_dir),
+            # What was asked for: we ourselves are told by SIGTERM, whatever that was.
+            ending.stop_asked(self.run_dir) or self.stopped,
             ending.tail_of(self.log_path),
             out_of_memory=code == -signal.SIGKILL and _memory_kills() > kills,
         )
@@ -186,7 +192,7 @@ class Supervisor:
     def _finish(self, state: str, end: dict[str, Any], usage: dict[str, float] | None) -> None:
         for folder in self.order.get("remove", ()):
             removal.remove_tree(folder)
-        ending.finish(self.run_dir, {"state": state, "exit": end, "usage": usage})
+        ending.finish(self.run_dir, {"state": state, "exit": end, "usage": usage}, self.record)
 
 
 def _order(path: str) -> dict[str, Any]:
@@ -246,9 +252,9 @@ def _become(argv: list[str], cwd: str, log: int, lock: int, failure: int) -> NoR
         # The training holds the run's lock too: the run lives as long as it does.
         os.set_inheritable(lock, True)
         os.chdir(cwd)
-        # Python ignores these two; a program expects them as the system has them.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        # As the system has them: Python ignores the first two, and a shell the others for what it starts with `&`.
+        for number in DEFAULTS:
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.execvp(argv[0], argv)
     except OSError as error:

@@ -11,6 +11,7 @@ from reprokit.values import dataclass, field
 SCHEMA: Literal["reprokit/run/1"] = "reprokit/run/1"
 
 State = Literal["preparing", "running", "completed", "failed", "stopped", "lost"]
+STATES: tuple[State, ...] = ("preparing", "running", "completed", "failed", "stopped", "lost")
 FINAL: tuple[State, ...] = ("completed", "failed", "stopped", "lost")
 
 

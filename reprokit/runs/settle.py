@@ -63,8 +63,10 @@ def end_of(raw: dict[str, Any], paths: RunPaths, ended: Ended) -> dict[str, Any]
     """State and exit of a run that ended without its supervisor's word."""
     stopped = ending.stop_asked(str(paths.root))
     if ended.code is not None:
+        # An engine says 128 + n for a signal, as a shell does.
+        code = ending.KILLED - ended.code if ended.code > ending.KILLED else ended.code
         state, end = ending.describe(
-            ended.code, stopped, ending.tail_of(str(paths.log)), out_of_memory=ended.out_of_memory
+            code, stopped, ending.tail_of(str(paths.log)), out_of_memory=ended.out_of_memory
         )
         return {"state": state, "exit": end}
     if stopped:

@@ -35,6 +35,10 @@ NAME = "boxed"
 LABEL = "org.reprokit.run"
 
 
+# What the training may neither change nor delete.
+GIVEN = ("plan.json", "config.yaml", "source.json", "data.json", "requirements.lock", "Dockerfile")
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Any]:
     """The real engine, as its own SDK sees it."""
@@ -95,6 +99,7 @@ def test_the_container_has_only_what_a_training_needs(
     assert mounts == {
         "/workspace": (str(run.folder / "work"), False),
         "/reprokit/run": (str(run.folder), True),
+        **{f"/reprokit/run/{name}": (str(run.folder / name), False) for name in GIVEN},
         "/data/set": (str(data), False),
         "/workspace/data/set": (str(data), False),
         **{

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -166,6 +167,16 @@ def test_an_environment_whose_python_is_gone_is_made_again_with_a_notice(both: s
     assert again.root != made.root
     assert any("is gone" in line for line in said)
     assert not made.root.exists()
+
+
+def test_an_environment_that_lost_a_distribution_is_made_again_with_a_notice(both: str) -> None:
+    made = venv.ensure(locked(both))
+    (gone, *_) = made.root.glob("lib/python3*/site-packages/*.dist-info")
+    shutil.rmtree(gone)
+    said: list[str] = []
+    again = venv.ensure(locked(both), on_line=said.append)
+    assert any("was changed" in line for line in said)
+    assert [path.name for path in again.root.glob(f"lib/python3*/site-packages/{gone.name}")]
 
 
 @contextmanager

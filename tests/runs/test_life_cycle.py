@@ -2,8 +2,10 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -210,3 +212,38 @@ open("outputs/pid", "w").write(str(child.pid))
     assert record["state"] == "completed"
     pid = (record["folder"] / "outputs" / "pid").read_text()
     until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_a_stop_is_recorded_as_the_signal_that_was_asked_for(place: Place, waiting: Path) -> None:
+    command, _, _ = started(place, waiting)
+    command.send_signal(signal.SIGINT)
+    assert reap(command) == 130
+    end = state(place)["exit"]
+    assert (end["signal"], end["message"]) == ("SIGINT", "stopped by SIGINT")
+
+
+def test_a_training_started_where_interrupts_are_ignored_can_still_be_interrupted(
+    place: Place, waiting: Path
+) -> None:
+    # What a shell does to each command that it starts with `&`.
+    argv = [sys.executable, "-m", "reprokit", "run", str(waiting), "--engine", "venv", "--detach"]
+    shell = f"trap '' INT; exec {shlex.join(argv)}"
+    subprocess.run(["sh", "-c", shell], cwd=place.root, check=True, capture_output=True)
+    assert place("stop", "@last").code == 0
+    assert state(place)["exit"]["signal"] == "SIGINT"
+
+
+def test_a_plain_exit_above_128_is_no_signal(place: Place) -> None:
+    end = place.run(place.project("high", "raise SystemExit(139)"))["exit"]
+    assert (end["code"], end["signal"], end["reason"]) == (139, None, "exit-code")
+
+
+def test_a_training_that_deletes_its_run_folder_leaves_a_record(place: Place) -> None:
+    script = """
+import os, shutil
+shutil.rmtree(os.environ["REPROKIT_RUN_DIR"])
+raise SystemExit(5)
+"""
+    record = place.run(place.project("vandal", script))
+    assert (record["state"], record["exit"]["code"]) == ("failed", 5)
+    assert state(place)["state"] == "failed"
