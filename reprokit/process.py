@@ -90,6 +90,27 @@ class Running:
             self.child.communicate()
 
 
+def _start(
+    words: tuple[str, ...], *, cwd: Path | None, env: Mapping[str, str] | None, stderr: int
+) -> "subprocess.Popen[bytes]":
+    """Start a program that asks nothing and whose output we read."""
+    try:
+        return subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+    except FileNotFoundError as error:
+        raise missing(words[0], error) from error
+    except PermissionError as error:
+        raise MachineError(
+            "cannot-execute", f"cannot execute {words[0]}", where=str(error)
+        ) from error
+
+
 def begin(
     argv: Sequence[str | os.PathLike[str]], *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Running:
@@ -99,21 +120,7 @@ def begin(
         MachineError: the program is not installed, or cannot be executed.
     """
     words = tuple(os.fspath(word) for word in argv)
-    try:
-        child = subprocess.Popen(
-            words,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-    except FileNotFoundError as error:
-        raise missing(words[0], error) from error
-    except PermissionError as error:
-        raise MachineError(
-            "cannot-execute", f"cannot execute {words[0]}", where=str(error)
-        ) from error
+    child = _start(words, cwd=cwd, env=env, stderr=subprocess.PIPE)
     return Running(words, child)
 
 
@@ -129,17 +136,7 @@ def stream(
     The program gets SIGTERM when the caller is interrupted, and is waited for.
     """
     words = tuple(os.fspath(word) for word in argv)
-    try:
-        child = subprocess.Popen(
-            words,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-    except FileNotFoundError as error:
-        raise missing(words[0], error) from error
+    child = _start(words, cwd=cwd, env=env, stderr=subprocess.STDOUT)
     assert child.stdout is not None  # noqa: S101 - Popen was asked for a pipe
     try:
         with child.stdout:

@@ -83,7 +83,7 @@ def show_error(error: ReproKitError, *, as_json: bool) -> int:
         lines.append(f"  {problem.where}: {problem.message}")
         if problem.hint:
             lines.append("    " + style(f"hint: {problem.hint}", CYAN, sys.stderr))
-    if error.hint:
+    if error.hint and error.hint not in [problem.hint for problem in error.problems]:
         lines += ["", style(f"hint: {error.hint}", CYAN, sys.stderr)]
     write(sys.stderr, "\n".join(lines))
     return error.exit_code

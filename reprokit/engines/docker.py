@@ -288,7 +288,8 @@ def _refused(words: str) -> MachineError:
             "no-gpu",
             "the engine cannot give this run a GPU",
             where=words[:300],
-            hint="install the NVIDIA Container Toolkit, run `nvidia-ctk cdi generate`, and restart the engine",
+            hint="is there an NVIDIA GPU (`nvidia-smi`)? then install the NVIDIA Container Toolkit, "
+            "run `nvidia-ctk cdi generate`, and restart the engine",
         )
     if "no space left on device" in words:
         return MachineError(
