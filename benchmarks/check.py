@@ -10,7 +10,10 @@ def benchmark(bed: Bed) -> bool:
     """Whether the claims hold; the numbers are printed."""
     place = {"cwd": bed.workspace, "env": bed.env}
     uv = bed.python.with_name("uv")
-    (bed.workspace / "wanted.in").write_text("torch==2.13.0+cpu\nnumpy\n")
+    # The inputs of the locks that are checked: the stack's and its tools'.
+    (bed.workspace / "wanted.in").write_text(
+        "torch==2.13.0+cpu\nnumpy\njupyterlab\ndebugpy\nipdb\n"
+    )
     compile_ = [uv, "pip", "compile", "-q", "--generate-hashes", "--python-version", "3.11"]
     find_links = bed.env.get("PIP_FIND_LINKS", "").split()
     options = [word for folder in find_links for word in ("--find-links", folder)]
