@@ -68,7 +68,10 @@ _NAME_FILE = "name a YAML file, for example `projects/digits/config.yaml`"
 def _unreadable(path: Path, error: OSError) -> ConfigError:
     if isinstance(error, FileNotFoundError):
         near = path.parent.glob("*.y*ml") if path.parent.is_dir() else ()
-        hint = did_you_mean(path.name, sorted(file.name for file in near if file.name[0] != ".")) or _NAME_FILE
+        hint = (
+            did_you_mean(path.name, sorted(file.name for file in near if file.name[0] != "."))
+            or _NAME_FILE
+        )
         return ConfigError("no-file", "there is no such file", where=str(path), hint=hint)
     reason = (error.strerror or str(error)).lower()
     hint = "`ls -ld` shows who may read it" if isinstance(error, PermissionError) else _NAME_FILE

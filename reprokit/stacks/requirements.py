@@ -17,6 +17,7 @@ REWRITE = "reprokit lock"
 
 _FIELDS = ("stack", "python", "platform", "resolver", "inputs")
 _AS_OF = "as-of"
+_PINS = "pins"
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r"\s*(?:;\s*(?P<marker>.+?)\s*)?"
@@ -90,6 +91,7 @@ def render(lock: Lock) -> str:
         f"# {FORMAT}",
         *fields,
         *([f"# {_AS_OF}: {as_of}"] if as_of else []),
+        f"# {_PINS}: {lock.digest}",
         f"# Written by `{REWRITE}`; edit what it is made from, not this.",
     ]
     return "\n".join(head) + "\n" + render_pins(lock.pins)
@@ -114,7 +116,8 @@ def read(path: Path) -> Lock:
     Raises:
         NotFoundError: there is no such file.
         ConfigError: it is no lock of ours, or one of a later format.
-        IntegrityError: an entry is no exact pin with a sha256 hash; the package is named.
+        IntegrityError: an entry is no exact pin with a sha256 hash, the package is named; or the pins are not
+            those that were written.
     """
     try:
         text = path.read_text("utf-8")
@@ -124,7 +127,16 @@ def read(path: Path) -> Lock:
         raise IntegrityError(
             "bad-lock", f"the lock cannot be read: {error}", where=str(path)
         ) from error
-    return Lock(_header(text, str(path)), parse_pins(text, where=str(path)))
+    header, written = _header(text, str(path))
+    lock = Lock(header, parse_pins(text, where=str(path)))
+    if written is not None and written != lock.digest:
+        raise IntegrityError(
+            "edited-lock",
+            f"these are not the pins that `{REWRITE}` wrote: somebody has changed them since",
+            where=str(path),
+            hint=f"bring the file back from git, or write it anew with `{REWRITE}`",
+        )
+    return lock
 
 
 def parse_pins(text: str, *, where: str) -> tuple[Pin, ...]:
@@ -197,8 +209,9 @@ def _pin(line: str) -> Pin | str:
     )
 
 
-def _header(text: str, where: str) -> Header:
-    lines = text.splitlines()[: len(_FIELDS) + 2]
+def _header(text: str, where: str) -> tuple[Header, str | None]:
+    """What the lock says about itself, and the digest that its pins had when it was written."""
+    lines = text.splitlines()[: len(_FIELDS) + 3]
     first = lines[0] if lines else ""
     if first.startswith("# reprokit-lock/") and first != f"# {FORMAT}":
         raise ConfigError(
@@ -208,7 +221,7 @@ def _header(text: str, where: str) -> Header:
             hint=f"use the ReproKit that wrote it, or write it again with `{REWRITE}`",
         )
     found = dict(line[2:].split(": ", 1) for line in lines[1:] if ": " in line)
-    as_of = found.pop(_AS_OF, None)
+    as_of, pins = found.pop(_AS_OF, None), found.pop(_PINS, None)
     if first != f"# {FORMAT}" or set(found) != set(_FIELDS):
         raise ConfigError(
             "not-a-lock",
@@ -216,4 +229,4 @@ def _header(text: str, where: str) -> Header:
             where=where,
             hint=f"write it with `{REWRITE}`",
         )
-    return Header(**found, as_of=as_of)
+    return Header(**found, as_of=as_of), pins

@@ -110,3 +110,15 @@ def test_reading_locks_imports_nothing_heavy() -> None:
         check=True,
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_pins_that_were_changed_by_hand_are_refused(tmp_path: Path) -> None:
+    pins = (Pin("a", "1.0", ("0" * 64,)), Pin("b", "2.0", ("1" * 64,)))
+    path = tmp_path / "requirements.lock"
+    text = render(Lock(Header("cpu", "3.11", "linux/amd64", "uv 0", "sha256:0"), pins))
+    path.write_text(text)
+    assert read(path).pins == pins
+    path.write_text(text.replace("b==2.0", "b==2.1"))
+    with pytest.raises(IntegrityError) as error:
+        read(path)
+    assert error.value.code == "edited-lock"
