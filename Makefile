@@ -1,5 +1,5 @@
 # One word for each thing a developer does. `make` alone lists them.
-.PHONY: help test quick lint types fix bench locks dockerfiles ci
+.PHONY: help test quick lint types fix bench docs locks dockerfiles ci
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ fix:  ## let ruff mend what it can
 
 bench:  ## every claim about speed, against its peer
 	python -m benchmarks
+
+docs:  ## run every command and compare every key that the pages tell
+	python -m pytest -n0 tests/test_docs.py
 
 locks:  ## write locks anew where their inputs changed
 	reprokit lock

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"{name}: {reason}"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test of a required part that skips itself, for whatever reason, has failed."""
+    report = yield
+    required = os.environ.get("REPROKIT_REQUIRE", "").split(",")
+    if report.skipped and any(name and item.get_closest_marker(name) for name in required):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although its part is required: {report.longrepr}"
+    return report
+
+
 def _docker_is_missing() -> str | None:
     from reprokit.environments.engine_api import engine_trouble
 
@@ -39,6 +52,17 @@ def _gpu_is_missing() -> str | None:
 
 
 PARTS: dict[str, Callable[[], str | None]] = {"docker": _docker_is_missing, "gpu": _gpu_is_missing}
+
+
+def compiler() -> str:
+    """The C compiler, for the stand-in of the driver's library; without one a test is skipped, unless it is required."""
+    found = shutil.which("cc")
+    if found is None:
+        reason = "no C compiler (`cc`) to build the stand-in of the driver's library with"
+        if "cc" in os.environ.get("REPROKIT_REQUIRE", "").split(","):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The driver and its GPUs. No GPU is needed: the bus is a folder, the driver's library a stand-in."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from reprokit.doctor import gpu
 from reprokit.doctor.gpu_facts import Card, GpuFacts, Problem, count_on_bus, observe, problem_of
+from tests.conftest import compiler
 
 H100 = Card("NVIDIA H100", 80 << 30, "9.0")
 
@@ -91,12 +91,10 @@ def test_this_machine_can_be_looked_at_whatever_it_has() -> None:
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a stand-in for the driver's library."""
-    if shutil.which("cc") is None:
-        pytest.skip("the stand-in for the driver needs a C compiler")
     folder = tmp_path_factory.mktemp("driver")
     source = Path(__file__).with_name("nvml_stand_in.c")
     library = folder / "libnvidia-ml.so.1"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run([compiler(), "-shared", "-fPIC", "-o", library, source], check=True)
     return folder
 
 
