@@ -55,7 +55,7 @@ PARTS: dict[str, Callable[[], str | None]] = {"docker": _docker_is_missing, "gpu
 
 
 def compiler() -> str:
-    """The C compiler, for the stand-in of the driver's library; without one a test is skipped, unless it is required."""
+    """The C compiler, for the stand-in of the driver's library. Without one: a skip, or a failure if required."""
     found = shutil.which("cc")
     if found is None:
         reason = "no C compiler (`cc`) to build the stand-in of the driver's library with"
